@@ -1,0 +1,160 @@
+package balance
+
+import (
+	"errors"
+	"math/bits"
+	"time"
+)
+
+// ErrNoBackend is when no backend of the pool may be used for the request.
+var ErrNoBackend = errors.New("no backend available")
+
+// A Chooser asks a Picker, holds its choice to the rules, and decides itself where the Picker cannot: power of
+// two choices on requests in flight, weighted (Mitzenmacher, "The Power of Two Choices in Randomized Load
+// Balancing", 2001). It cannot fail while one backend is available. It is safe for concurrent use if Random is.
+type Chooser struct {
+	Random func() uint64                // uniform
+	Fault  func(f PickFault, err error) // hears why the fallback decided instead of the Picker; nil = nobody
+}
+
+// A PickFault is why a Picker's word was not taken.
+type PickFault uint8
+
+const (
+	PickerFailed PickFault = iota // it gave an error
+	BadPick                       // it named a backend that is out of range, not available or tried already
+)
+
+// Choose fills d with p's choice, or with the fallback's if p is nil, abstains or fails. The error is
+// ErrNoBackend or nil.
+func (c *Chooser) Choose(p Picker, r *Request, s *Set, d *Decision) error {
+	d.Reset()
+	if p != nil && c.ask(p, r, s, d) {
+		return nil
+	}
+	return c.fallback(r, s, d)
+}
+
+// ask is true if d holds a choice that stands.
+func (c *Chooser) ask(p Picker, r *Request, s *Set, d *Decision) bool {
+	start := time.Now()
+	err := p.Pick(r, s, d)
+	d.Elapsed = time.Since(start)
+	if err != nil {
+		c.fault(PickerFailed, err)
+		d.Reason = "fault"
+		return false
+	}
+	switch d.Verdict {
+	case Route:
+		return c.accept(r, s, d)
+	case Reject, Respond:
+		d.Outcome = Rejected
+		return true
+	}
+	d.Reason = "abstained"
+	return false
+}
+
+func (c *Chooser) accept(r *Request, s *Set, d *Decision) bool {
+	b := d.Backend
+	if b != nil && s.Row(b.Index) != b {
+		b = s.Find(b.ID) // the picker saw the table before this one
+	}
+	pinned := b != nil && r.Pinned != nil && r.Pinned.ID == b.ID
+	if b == nil || !s.Available(b, pinned) || r.excludes(b.ID) {
+		c.fault(BadPick, nil)
+		d.Reason = "bad_pick"
+		return false
+	}
+	d.Backend = b
+	switch {
+	case pinned:
+		d.Outcome, d.Reason = Hit, "pinned"
+	case r.Pinned != nil:
+		d.Outcome, d.Reason = Repick, "pin_not_used"
+	default:
+		d.Outcome, d.Reason = New, "chosen"
+	}
+	return true
+}
+
+func (c *Chooser) fault(f PickFault, err error) {
+	if c.Fault != nil {
+		c.Fault(f, err)
+	}
+}
+
+func (c *Chooser) fallback(r *Request, s *Set, d *Decision) error {
+	d.Verdict, d.Backend, d.Pin = Route, nil, false
+	if d.Reason == "" {
+		d.Reason = "no_strategy"
+	}
+	d.Outcome = Fallback
+	if b := r.Pinned; b != nil {
+		if b = s.Find(b.ID); b != nil && s.Available(b, true) && !r.excludes(b.ID) {
+			d.Backend = b
+			return nil
+		}
+	}
+	if d.Backend = c.twoChoices(r, s); d.Backend == nil {
+		d.Outcome, d.Reason = Rejected, "no_backend"
+		return ErrNoBackend
+	}
+	return nil
+}
+
+// twoChoices draws two distinct open backends by weight and takes the less busy for its weight.
+func (c *Chooser) twoChoices(r *Request, s *Set) *Backend {
+	first := c.draw(r, s, nil)
+	if first == nil {
+		return nil
+	}
+	second := c.draw(r, s, first)
+	if second == nil || !busier(first, second) {
+		return first
+	}
+	return second
+}
+
+// busier compares requests in flight, this one included, for the weight.
+func busier(a, b *Backend) bool {
+	return uint64(a.load.InFlight()+1)*uint64(b.Weight) > uint64(b.load.InFlight()+1)*uint64(a.Weight)
+}
+
+// draw gives a random open backend, by weight, that is neither tried already nor other; nil if there is none.
+func (c *Chooser) draw(r *Request, s *Set, other *Backend) *Backend {
+	const tries = 4 // a few draws keep the weights; after them any that fits
+	n := len(s.open)
+	if n == 0 {
+		return nil
+	}
+	at := 0
+	for range tries {
+		hi, _ := bits.Mul64(c.Random(), s.weights[n-1])
+		at = s.search(hi)
+		if b := &s.Backends[s.open[at]]; b != other && !r.excludes(b.ID) {
+			return b
+		}
+	}
+	for i := range n {
+		b := &s.Backends[s.open[(at+i)%n]]
+		if b != other && !r.excludes(b.ID) {
+			return b
+		}
+	}
+	return nil
+}
+
+// search is the first place whose running total is over x.
+func (s *Set) search(x uint64) int {
+	lo, hi := 0, len(s.weights)-1
+	for lo < hi {
+		if mid := (lo + hi) / 2; s.weights[mid] > x {
+			hi = mid
+		} else {
+			lo = mid + 1
+		}
+	}
+	return lo
+}

@@ -1,0 +1,199 @@
+package balance
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Pool is a named set of backends that can answer the same requests. It is safe for concurrent use; each
+// change makes a new Set.
+type Pool struct {
+	name    string
+	current atomic.Pointer[Set]
+	// observer hears of every attempt; nil = nobody.
+	observer atomic.Pointer[ResultFunc]
+
+	mu       sync.Mutex
+	specs    []Spec
+	status   map[string]*status
+	watchers map[chan<- struct{}]struct{}
+}
+
+// A ResultFunc hears the result of one attempt at a backend, on the request's goroutine.
+type ResultFunc func(b *Backend, r *Result)
+
+// status is what the process knows of a backend id beside its spec; guarded by the pool's mu but for load.
+type status struct {
+	load     *Load
+	override *Condition
+	down     bool // the probes' word
+	ejected  bool // the requests' word
+}
+
+// NewPool makes an empty pool.
+func NewPool(name string) *Pool {
+	p := &Pool{name: name, status: map[string]*status{}, watchers: map[chan<- struct{}]struct{}{}}
+	p.current.Store(newSet(0, nil))
+	return p
+}
+
+// Name is the pool's name in the configuration.
+func (p *Pool) Name() string { return p.name }
+
+// Set is the current table.
+func (p *Pool) Set() *Set { return p.current.Load() }
+
+// Update replaces the backends. What is known of an id that stays is kept; an id that leaves is forgotten,
+// though requests in progress still count on the row they hold. IDs must be distinct.
+func (p *Pool) Update(specs []Spec) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sameLocked(specs) {
+		return
+	}
+	kept := make(map[string]*status, len(specs))
+	for i := range specs {
+		specs[i].Weight = max(specs[i].Weight, 1)
+		st := p.status[specs[i].ID]
+		if st == nil {
+			st = &status{load: new(Load)}
+		}
+		kept[specs[i].ID] = st
+	}
+	p.specs, p.status = specs, kept
+	p.publishLocked()
+}
+
+func (p *Pool) sameLocked(specs []Spec) bool {
+	if len(specs) != len(p.specs) {
+		return false
+	}
+	for i := range specs {
+		if !specs[i].equal(p.specs[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// SetCondition overrides the configured condition of a backend; nil takes the override back.
+func (p *Pool) SetCondition(id string, c *Condition) error {
+	return p.change(id, func(st *status) { st.override = c })
+}
+
+// SetUp records the word of the probes. A new backend is up until they say otherwise.
+func (p *Pool) SetUp(id string, up bool) error {
+	return p.change(id, func(st *status) { st.down = !up })
+}
+
+// SetEjected records the word of the requests: ejected backends get none until it is taken back.
+func (p *Pool) SetEjected(id string, ejected bool) error {
+	return p.change(id, func(st *status) { st.ejected = ejected })
+}
+
+func (p *Pool) change(id string, edit func(*status)) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	st := p.status[id]
+	if st == nil {
+		return fmt.Errorf("pool %s: no backend %q", p.name, id)
+	}
+	before := *st
+	if edit(st); *st != before {
+		p.publishLocked()
+	}
+	return nil
+}
+
+func (p *Pool) publishLocked() {
+	rows := make([]Backend, len(p.specs))
+	for i, s := range p.specs {
+		st := p.status[s.ID]
+		rows[i] = Backend{Spec: s, State: st.state(s.Condition), Pool: p, load: st.load}
+	}
+	p.current.Store(newSet(p.current.Load().Version+1, rows))
+	for c := range p.watchers {
+		select {
+		case c <- struct{}{}:
+		default: // a change is already waiting to be seen
+		}
+	}
+}
+
+func (st *status) state(configured Condition) State {
+	c := configured
+	if st.override != nil {
+		c = *st.override
+	}
+	switch {
+	case c == Maintenance:
+		return StateMaintenance
+	case st.down || st.ejected:
+		return StateDown
+	case c == Drain:
+		return StateDraining
+	}
+	return StateReady
+}
+
+// Watch makes the pool send on c, which should have room for one, after each change, until Unwatch. A send
+// that would block is left out.
+func (p *Pool) Watch(c chan<- struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.watchers[c] = struct{}{}
+}
+
+// Unwatch ends Watch.
+func (p *Pool) Unwatch(c chan<- struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.watchers, c)
+}
+
+// Status is what an operator sees of one backend.
+type Status struct {
+	ID, Address, Zone string
+	Weight            uint32
+	State             State
+	Override          bool // the condition is an operator's, not the configuration's
+	Down, Ejected     bool
+	InFlight          int64
+	Latency           time.Duration
+}
+
+// Status lists the backends by id.
+func (p *Pool) Status() []Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	set := p.current.Load()
+	list := make([]Status, len(set.Backends))
+	for i := range set.Backends {
+		b := &set.Backends[i]
+		st := p.status[b.ID]
+		list[i] = Status{
+			ID: b.ID, Address: b.Address, Zone: b.Zone, Weight: b.Weight, State: b.State,
+			Override: st.override != nil, Down: st.down, Ejected: st.ejected,
+			InFlight: b.load.InFlight(), Latency: b.load.Latency(),
+		}
+	}
+	return list
+}
+
+// OnResult names who hears the result of each attempt at the pool's backends; nil = nobody.
+func (p *Pool) OnResult(f ResultFunc) {
+	if f == nil {
+		p.observer.Store(nil)
+		return
+	}
+	p.observer.Store(&f)
+}
+
+// Report tells the observer the result of an attempt.
+func (p *Pool) Report(b *Backend, r *Result) {
+	if f := p.observer.Load(); f != nil {
+		(*f)(b, r)
+	}
+}
