@@ -66,6 +66,23 @@ func (p *Pool) Update(specs []Spec) {
 	p.publishLocked()
 }
 
+// Preview is the table that Update would make of specs, without making it current: for what has to be tried
+// before a new configuration is taken.
+func (p *Pool) Preview(specs []Spec) *Set {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rows := make([]Backend, len(specs))
+	for i, s := range specs {
+		st := p.status[s.ID]
+		if st == nil {
+			st = &status{load: new(Load)}
+		}
+		s.Weight = max(s.Weight, 1)
+		rows[i] = Backend{Spec: s, State: st.state(s.Condition), Pool: p, load: st.load}
+	}
+	return newSet(p.current.Load().Version+1, rows)
+}
+
 func (p *Pool) sameLocked(specs []Spec) bool {
 	if len(specs) != len(p.specs) {
 		return false
