@@ -1,0 +1,60 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Server is what faces the clients.
+type Server struct {
+	// Listen is taken as a whole: a file that gives it gives every address.
+	Listen         Listen         `yaml:"listen,whole"`
+	Protocols      []string       `yaml:"protocols" default:"h1,h2,h3" enum:"h1,h2,h3"` // plain HTTP is always h1
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`                              // whose X-Forwarded-For counts
+	DrainTimeout   time.Duration  `yaml:"drain_timeout" default:"30s" max:"24h"`        // for requests in flight at the end
+	Limits         Limits         `yaml:"limits"`
+}
+
+// Listen holds the addresses of the edge, host:port, the host optional. Without
+// HTTPS the edge is a plain HTTP balancer; with it, HTTP serves ACME and redirects
+// to HTTPS, and HTTPS is TCP (h1, h2) and UDP (h3).
+type Listen struct {
+	HTTP  string `yaml:"http" default:":80"`   // "" = no plain listener
+	HTTPS string `yaml:"https" default:":443"` // "" = no TLS listener
+}
+
+// Limits bound what clients may use. Times are between two steps, not totals,
+// unless said otherwise.
+type Limits struct {
+	HeaderBytes           Size          `yaml:"header_bytes" default:"32KiB" min:"1KiB" max:"1MiB"`
+	HeaderFields          int           `yaml:"header_fields" default:"100" min:"10" max:"10000"`
+	HeaderTimeout         time.Duration `yaml:"header_timeout" default:"10s" min:"10ms" max:"10m"`   // for a whole head
+	BodyTimeout           time.Duration `yaml:"body_timeout" default:"30s" min:"10ms" max:"1h"`      // without a byte read or written
+	MinRate               Size          `yaml:"min_rate" default:"256B" max:"1GiB"`                  // bytes a second after BodyTimeout; 0 = off
+	IdleTimeout           time.Duration `yaml:"idle_timeout" default:"75s" min:"10ms" max:"24h"`     // between two requests
+	HandshakeTimeout      time.Duration `yaml:"handshake_timeout" default:"10s" min:"10ms" max:"5m"` // for a whole handshake
+	Connections           int           `yaml:"connections" default:"10000" min:"1" max:"10000000"`
+	ConnectionsPerAddress int           `yaml:"connections_per_address" default:"1000" min:"1" max:"10000000"`
+	Streams               int           `yaml:"streams" default:"100" min:"1" max:"100000"` // of one h2 or h3 connection
+}
+
+// Admin is the listener of the admin API and the metrics.
+type Admin struct {
+	// Listen is unix:///PATH, or host:port together with a token. Default:
+	// admin.sock in the state directory.
+	Listen string `yaml:"listen"`
+	Token  Secret `yaml:"token"` // bearer token; required on TCP
+}
+
+// Logging is what is written about the edge and its requests.
+type Logging struct {
+	Level  string    `yaml:"level" default:"info" enum:"debug,info,warn,error"`
+	Access AccessLog `yaml:"access"`
+}
+
+// AccessLog is one line a request.
+type AccessLog struct {
+	Format        string   `yaml:"format" default:"json" enum:"json,off"`
+	Output        Output   `yaml:"output" default:"stdout"`
+	RedactHeaders []string `yaml:"redact_headers" default:"authorization,cookie,set-cookie,proxy-authorization"`
+}
