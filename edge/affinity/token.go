@@ -1,0 +1,135 @@
+package affinity
+
+import (
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"time"
+)
+
+const (
+	version  = 1
+	headSize = 1 + 4 + 4 + 4 // version, key id, issued, last seen
+	maxID    = 255           // bytes of a backend id
+	maxRaw   = headSize + macSize + maxID
+	maxText  = (maxRaw*8 + 5) / 6
+
+	maxAhead  = 24 * 60 * 60 // seconds: a token from later than this is not ours to believe
+	maxChecks = 4            // candidates of one request; more are hostile
+)
+
+// encoding has one text for one token.
+var encoding = base64.RawURLEncoding.Strict()
+
+// A Token is what a client's token says. The zero value is a client without one. The caller owns it and reuses
+// it by Reset; it must not be copied.
+type Token struct {
+	Valid   bool
+	Backend []byte // id, in the Token's own memory; set if Valid
+	Fault   Fault  // why a token that came was not taken
+	issued  uint32 // Unix seconds
+	seen    uint32
+	checks  int
+	id      [maxID]byte
+}
+
+// Reset makes t ready for the next request.
+func (t *Token) Reset() { t.Valid, t.Backend, t.Fault, t.checks = false, nil, NoFault, 0 }
+
+// A Fault is why a token was not taken.
+type Fault uint8
+
+const (
+	NoFault   Fault = iota // none came, or it was taken
+	Malformed              // it is no token
+	WrongKey               // no key has its id: rotated away, or another edge's
+	Forged                 // its MAC is wrong: altered, or of another pool
+	Future                 // it is from more than 24 h ahead
+	Idle                   // it was not used for too long
+	Expired                // its pin is too old
+)
+
+var faultNames = [...]string{"", "malformed", "wrong_key", "forged", "future", "idle", "expired"}
+
+func (f Fault) String() string { return faultNames[f] }
+
+// Check reads text into t and tells whether it is a valid token of the pool. It does not allocate.
+func (a *Affinity) Check(t *Token, text []byte, now time.Time) bool {
+	if t.checks++; t.checks > maxChecks {
+		return false
+	}
+	t.Fault = a.read(t, text)
+	if t.Fault == NoFault {
+		t.Fault = a.age(t, now.Unix())
+	}
+	t.Valid = t.Fault == NoFault
+	if !t.Valid {
+		t.Backend = nil
+	}
+	return t.Valid
+}
+
+// read opens text into t.
+func (a *Affinity) read(t *Token, text []byte) Fault {
+	var buf [maxRaw]byte
+	if len(text) > maxText {
+		return Malformed
+	}
+	n, err := encoding.Decode(buf[:], text)
+	if err != nil || n != encoding.DecodedLen(len(text)) || n <= headSize+macSize || buf[0] != version {
+		return Malformed
+	}
+	fault := WrongKey
+	for _, k := range a.keys {
+		if [4]byte(buf[1:]) != k.id {
+			continue
+		}
+		if k.open(t, (*[headSize]byte)(buf[:]), buf[headSize:n]) {
+			return NoFault
+		}
+		fault = Forged
+	}
+	return fault
+}
+
+// open fills t from a head and what follows it if k made it.
+func (k *key) open(t *Token, head *[headSize]byte, rest []byte) bool {
+	mac := [macSize]byte(rest)
+	t.Backend = t.id[:copy(t.id[:], rest[macSize:])]
+	k.hide(mac, t.Backend)
+	want := k.sum(head, t.Backend)
+	t.issued = binary.BigEndian.Uint32(head[5:])
+	t.seen = binary.BigEndian.Uint32(head[9:])
+	return subtle.ConstantTimeCompare(mac[:], want[:]) == 1
+}
+
+// age holds t against the two clocks.
+func (a *Affinity) age(t *Token, now int64) Fault {
+	issued, seen := int64(t.issued), int64(t.seen)
+	switch {
+	case issued > now+maxAhead || seen > now+maxAhead:
+		return Future
+	case now-issued > a.maxAge:
+		return Expired
+	case now-seen > a.idle:
+		return Idle
+	}
+	return NoFault
+}
+
+// Append appends a token for a backend, whose id has 1 to 255 bytes. It does not allocate if dst has room.
+func (a *Affinity) Append(dst []byte, backend string, issued, seen time.Time) []byte {
+	k := a.keys[0]
+	var raw [maxRaw]byte
+	head := (*[headSize]byte)(raw[:])
+	head[0] = version
+	copy(head[1:], k.id[:])
+	binary.BigEndian.PutUint32(head[5:], uint32(issued.Unix()))
+	binary.BigEndian.PutUint32(head[9:], uint32(seen.Unix()))
+	n := headSize + macSize
+	id := raw[n : n+copy(raw[n:], backend)]
+	mac := k.sum(head, id)
+	copy(raw[headSize:], mac[:])
+	k.hide(mac, id)
+	return encoding.AppendEncode(dst, raw[:n+len(id)])
+}
