@@ -1,0 +1,92 @@
+package plugin
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+)
+
+// Options of a Host. The zero value is usable.
+type Options struct {
+	CacheDir string           // where compiled code is kept, for the owner only; default: memory alone
+	Logger   *slog.Logger     // default: discard
+	Now      func() time.Time // what guests get from the import now; default time.Now
+	Seed     io.Reader        // seeds the guests' random numbers; default crypto/rand
+}
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Seed == nil {
+		o.Seed = rand.Reader
+	}
+	return o
+}
+
+// A Host loads modules. It is safe for concurrent use; Close it after all its modules.
+type Host struct {
+	opt   Options
+	cache wazero.CompilationCache
+}
+
+// New makes a host. The error is of the cache directory alone.
+func New(o Options) (*Host, error) {
+	o = o.withDefaults()
+	if o.CacheDir == "" {
+		return &Host{opt: o, cache: wazero.NewCompilationCache()}, nil
+	}
+	cache, err := openCache(o.CacheDir)
+	if err != nil {
+		return nil, fmt.Errorf("compilation cache %s: %w", o.CacheDir, err)
+	}
+	return &Host{opt: o, cache: cache}, nil
+}
+
+// openCache takes a directory for the owner alone: who can write there can run code here.
+func openCache(dir string) (wazero.CompilationCache, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return wazero.NewCompilationCacheWithDir(dir)
+}
+
+// Close frees what the host keeps compiled.
+func (h *Host) Close(ctx context.Context) error { return h.cache.Close(ctx) }
+
+// Limits bound the instances of a module.
+type Limits struct {
+	Memory int64 // bytes of one instance, rounded up to pages of 64 KiB; default 16 MiB
+}
+
+// Load checks and compiles a module. The caller closes it. Errors name the step: check or compile.
+func (h *Host) Load(ctx context.Context, name string, wasm []byte, l Limits) (*Module, error) {
+	if err := checkSize(wasm); err != nil {
+		return nil, fmt.Errorf("check: %w", err)
+	}
+	m, err := h.load(ctx, name, wasm, l, h.cache)
+	var admission *admissionError
+	if err == nil || h.opt.CacheDir == "" || errors.As(err, &admission) || ctx.Err() != nil {
+		return m, err
+	}
+	// A cache that is full, read-only or damaged must not keep a good plugin out.
+	m, again := h.load(ctx, name, wasm, l, nil)
+	if again != nil {
+		return nil, again
+	}
+	h.opt.Logger.Warn("compilation cache not usable", "dir", h.opt.CacheDir, "error", err)
+	return m, nil
+}

@@ -1,0 +1,116 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
+	"github.com/wedge-lb/wedge/sdk/abi"
+)
+
+// pageSize is the unit of a guest's memory, in bytes.
+const pageSize = 64 << 10
+
+// A Module is a plugin that was checked and compiled, in a runtime of its own. It is safe for concurrent use.
+type Module struct {
+	host     *Host
+	name     string
+	runtime  wazero.Runtime
+	code     wazero.CompiledModule
+	log      *guestLog
+	observes bool
+}
+
+// load makes a module with a cache, or without one if it is nil.
+func (h *Host) load(ctx context.Context, name string, wasm []byte, l Limits, cache wazero.CompilationCache) (
+	*Module, error) {
+	m := &Module{
+		host: h, name: name, runtime: wazero.NewRuntimeWithConfig(hostContext(), runtimeConfig(l, cache)),
+		log: newGuestLog(h.opt.Logger.With(slog.String("strategy", name)), h.opt.Now),
+	}
+	if err := m.compile(ctx, wasm); err != nil {
+		return nil, errors.Join(err, m.Close(hostContext()))
+	}
+	return m, nil
+}
+
+// hostContext is what guest calls see in place of any client's context.
+func hostContext() context.Context { return context.Background() }
+
+func runtimeConfig(l Limits, cache wazero.CompilationCache) wazero.RuntimeConfig {
+	if l.Memory <= 0 {
+		l.Memory = abi.MaxMemory
+	}
+	pages := uint32(min((l.Memory+pageSize-1)/pageSize, 1<<16))
+	c := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2).WithMemoryLimitPages(pages)
+	if cache != nil {
+		c = c.WithCompilationCache(cache)
+	}
+	return c
+}
+
+// compile is where metering will rewrite the module, and where a child process will try it first.
+func (m *Module) compile(ctx context.Context, wasm []byte) error {
+	offered, err := m.exportWASI()
+	if err != nil {
+		return fmt.Errorf("compile: host functions: %w", err)
+	}
+	if err = m.exportImports(); err != nil {
+		return fmt.Errorf("compile: host functions: %w", err)
+	}
+	if m.code, err = m.runtime.CompileModule(hostContext(), wasm); err != nil {
+		return fmt.Errorf("compile: %s", printable([]byte(err.Error()), maxText))
+	}
+	if err = admit(m.code, offered); err != nil {
+		return fmt.Errorf("check: %w", err)
+	}
+	_, m.observes = m.code.ExportedFunctions()[abi.ExportObserve]
+	return ctx.Err()
+}
+
+// exportWASI offers WASI preview 1, behind which there is nothing, and gives the types of its functions.
+func (m *Module) exportWASI() (signatures, error) {
+	c, err := wasi_snapshot_preview1.NewBuilder(m.runtime).Compile(hostContext())
+	if err != nil {
+		return nil, err
+	}
+	offered := wasiSignatures(c)
+	if err := c.Close(hostContext()); err != nil {
+		return nil, err
+	}
+	_, err = wasi_snapshot_preview1.Instantiate(hostContext(), m.runtime)
+	return offered, err
+}
+
+// exportImports offers the functions of the ABI to the guest.
+func (m *Module) exportImports() error {
+	b := m.runtime.NewHostModuleBuilder(abi.Module)
+	calls := hostCalls()
+	for _, f := range abi.Imports() {
+		b.NewFunctionBuilder().WithGoModuleFunction(calls[f.Name], apiTypes(f.Params), apiTypes(f.Results)).Export(f.Name)
+	}
+	_, err := b.Instantiate(hostContext())
+	return err
+}
+
+func apiTypes(list []abi.ValueType) []api.ValueType {
+	types := make([]api.ValueType, len(list))
+	for i, t := range list {
+		types[i] = api.ValueType(t)
+	}
+	return types
+}
+
+// Close frees the module. Its guests must have been closed.
+func (m *Module) Close(ctx context.Context) error {
+	err := m.runtime.Close(ctx)
+	if m.code != nil {
+		err = errors.Join(err, m.code.Close(ctx))
+	}
+	return err
+}
