@@ -31,6 +31,12 @@ func (c *Config) Options(v any) error {
 	return nil
 }
 
+// Has reports whether an option is set, whether or not the strategy knows it.
+func (c *Config) Has(option string) bool {
+	root, err := parseJSON(c.raw)
+	return err == nil && slices.Contains(root.keys, option)
+}
+
 // OneOf is nil if value is one of allowed, else an error that names the option and both.
 func OneOf(option, value string, allowed ...string) error {
 	if slices.Contains(allowed, value) {

@@ -1,0 +1,7 @@
+package main
+
+import "github.com/wedge-lb/wedge/sdk"
+
+func init() { sdk.Register(&sticky{}) }
+
+func main() {}
