@@ -45,10 +45,13 @@ func (b *Body) Buffered() int {
 		return 0
 	}
 	n := len(b.src.Buffered())
-	if b.framing != UntilClose && b.state == inData && int64(n) > b.left {
-		n = int(b.left)
+	switch {
+	case b.framing == UntilClose:
+		return n
+	case b.framing == Chunked && b.state != inData:
+		return 0
 	}
-	return n
+	return int(min(int64(n), b.left))
 }
 
 // Whole gives the body if all of it is buffered already, and takes it as read: nil, false if it is not, or is
