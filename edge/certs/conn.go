@@ -26,13 +26,10 @@ func (m *Manager) Conn(state *tls.ConnectionState, local net.Addr) Conn {
 // Serves reports whether a request for host (a Host field or :authority, port allowed) may use the connection;
 // if not, the answer is 421. It holds across reloads: a connection that showed no certificate never serves a
 // host that has come to require one. It does not allocate for a lower-case host name.
-func (c Conn) Serves(host string) bool {
-	if !c.valid {
-		return false
-	}
-	p := c.m.PolicyFor(host)
-	return p != nil && p.auth == c.auth
-}
+func (c Conn) Serves(host string) bool { return c.valid && c.Admits(c.m.PolicyFor(host)) }
+
+// Admits is Serves for a caller that knows the policy already, because its routes carry it ([Change.Policy]).
+func (c Conn) Admits(p *Policy) bool { return c.valid && p != nil && p.auth == c.auth }
 
 // Allowed is Conn and Serves in one call, for callers that keep no Conn.
 func (m *Manager) Allowed(state *tls.ConnectionState, local net.Addr, host string) bool {
@@ -41,6 +38,9 @@ func (m *Manager) Allowed(state *tls.ConnectionState, local net.Addr, host strin
 
 // PolicyFor returns the policy of host (a Host field or :authority, port allowed), or nil if no site covers it.
 func (m *Manager) PolicyFor(host string) *Policy {
+	if host == "" { // HTTP/1.0 without Host
+		return m.current.Load().any
+	}
 	name, ok := canonical(host)
 	if !ok {
 		return nil

@@ -24,6 +24,7 @@ var errDenied = errors.New("name denied")
 type rule struct {
 	exact  map[string]bool
 	suffix map[string]bool // ".example.com" for "*.example.com"
+	any    bool            // "*"
 	wait   time.Duration
 	names  int
 	decide func(ctx context.Context, host string) error
@@ -42,7 +43,9 @@ func newRule(o *OnDemand) (*rule, error) {
 			return nil, fmt.Errorf("on demand: allow: %w", err)
 		case host == "*" && o.Decide == nil:
 			return nil, errors.New("on demand: allow \"*\": anyone could order certificates for any name")
-		case host == "*" || strings.HasPrefix(host, "*."):
+		case host == "*":
+			r.any = true
+		case strings.HasPrefix(host, "*."):
 			r.suffix[host[1:]] = true
 		default:
 			r.exact[host] = true
@@ -53,23 +56,7 @@ func newRule(o *OnDemand) (*rule, error) {
 
 // allows reports whether the rule admits the canonical name, at no cost worth naming.
 func (r *rule) allows(name string) bool {
-	if name == "" || r.exact[name] {
-		return name != ""
-	}
-	if isIP(name) {
-		return false
-	}
-	for i := strings.IndexByte(name, '.'); i >= 0; {
-		if r.suffix[name[i:]] {
-			return true
-		}
-		next := strings.IndexByte(name[i+1:], '.')
-		if next < 0 {
-			break
-		}
-		i += 1 + next
-	}
-	return r.suffix[""]
+	return r.exact[name] || r.suffix[afterLabel(name)] || (r.any && name != "")
 }
 
 // demand holds the names that handshakes asked for: bounded in number, in new ones and in orders a second, with

@@ -11,26 +11,30 @@ import (
 
 const maxHost = 253 // octets of a DNS name in text form, RFC 1035
 
-// canonical brings a host, with or without port, into the form the tables use: lower case, no port, no
-// brackets, no root dot; addresses in their shortest form. It reports false for what is no host at all, so
-// that nothing odd falls through to a laxer policy. It does not allocate for a host that is canonical already.
+// canonical brings the host of a request or of a hello, with or without port, into the form the tables use:
+// lower case, no port, no brackets, no root dot. It reports false for what is no host at all, so that nothing
+// odd falls through to a laxer policy. It reads hosts as package route does, and does not allocate for one that
+// is canonical already.
 func canonical(host string) (string, bool) {
 	if strings.HasPrefix(host, "[") {
 		return canonicalBracketed(host)
 	}
 	if i := strings.IndexByte(host, ':'); i >= 0 {
 		if !digits(host[i+1:]) {
-			return canonicalAddr(host)
+			return "", false
 		}
 		host = host[:i]
 	}
-	host = strings.TrimSuffix(host, ".")
+	if len(host) > 1 {
+		host = strings.TrimSuffix(host, ".")
+	}
 	if !validName(host) {
 		return "", false
 	}
 	return strings.ToLower(host), true
 }
 
+// canonicalBracketed takes an IPv6 address as it is written: only its shortest form names a host of a site.
 func canonicalBracketed(host string) (string, bool) {
 	end := strings.IndexByte(host, ']')
 	if end < 0 {
@@ -39,15 +43,10 @@ func canonicalBracketed(host string) (string, bool) {
 	if port := host[end+1:]; port != "" && (port[0] != ':' || !digits(port[1:])) {
 		return "", false
 	}
-	return canonicalAddr(host[1:end])
-}
-
-func canonicalAddr(s string) (string, bool) {
-	addr, err := netip.ParseAddr(s)
-	if err != nil || addr.Zone() != "" {
+	if _, err := netip.ParseAddr(host[1:end]); err != nil {
 		return "", false
 	}
-	return addr.Unmap().String(), true
+	return strings.ToLower(host[1:end]), true
 }
 
 func digits(s string) bool {
@@ -56,7 +55,7 @@ func digits(s string) bool {
 			return false
 		}
 	}
-	return len(s) <= 5
+	return true
 }
 
 // validName holds s to letters, digits, hyphens and underscores in labels of 1 to 63 octets.
@@ -90,18 +89,21 @@ func hostPattern(s string) (string, error) {
 	if s == "*" {
 		return s, nil
 	}
-	name, prefix := s, ""
-	if strings.HasPrefix(s, "*.") {
-		name, prefix = s[2:], "*."
+	if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil && addr.Zone() == "" {
+		return addr.String(), nil
 	}
-	if ascii, err := idna.Lookup.ToASCII(name); err == nil && prefix+ascii != "" {
+	name, wild := strings.CutPrefix(s, "*.")
+	if ascii, err := idna.Lookup.ToASCII(name); err == nil {
 		name = ascii
 	}
-	host, ok := canonical(name)
-	if !ok || (prefix != "" && isIP(host)) || strings.Contains(name, ":") && !isIP(host) {
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	if !validName(name) || isIP(name) {
 		return "", fmt.Errorf("host %q: not a name, an address, \"*.name\" or \"*\"", s)
 	}
-	return prefix + host, nil
+	if wild {
+		return "*." + name, nil
+	}
+	return name, nil
 }
 
 // isIP tells an address from a name; host is canonical. No name consists of digits and dots alone.

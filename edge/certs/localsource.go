@@ -1,9 +1,6 @@
 package certs
 
-import (
-	"crypto/tls"
-	"strings"
-)
+import "crypto/tls"
 
 // localSource serves a site from the local authority.
 type localSource struct {
@@ -20,8 +17,7 @@ func newLocalSource(hosts []string, l *leaves) *localSource {
 	return s
 }
 
-// certificate makes one for each host and pattern of the site. Below a pattern one level is covered by the
-// pattern's own; everything else needs one for its name.
+// certificate makes one for each host and pattern of the site, and under "*" one for each name.
 func (s *localSource) certificate(_ *tls.ClientHelloInfo, name string) (*tls.Certificate, error) {
 	if name == "" {
 		return s.leaves.other("localhost")
@@ -29,8 +25,8 @@ func (s *localSource) certificate(_ *tls.ClientHelloInfo, name string) (*tls.Cer
 	if s.set[name] {
 		return s.leaves.fixed(name)
 	}
-	if i := strings.IndexByte(name, '.'); i >= 0 && !isIP(name) && s.set["*"+name[i:]] {
-		return s.leaves.fixed("*" + name[i:])
+	if pattern := "*" + afterLabel(name); pattern != "*" && s.set[pattern] {
+		return s.leaves.fixed(pattern)
 	}
 	return s.leaves.other(name)
 }

@@ -64,6 +64,17 @@ type Change struct {
 	names map[string]bool // of the local authority
 }
 
+// Policy returns the policy of a site of these settings, or nil. Routes built from the same configuration can hold
+// it and ask [Conn.Admits].
+func (c *Change) Policy(site string) *Policy {
+	for _, p := range c.table.policies {
+		if p.name == site {
+			return p
+		}
+	}
+	return nil
+}
+
 // Commit swaps the settings in. Handshakes under way finish under the settings they began with.
 func (c *Change) Commit() {
 	if c.ca != nil {

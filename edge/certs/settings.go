@@ -31,8 +31,8 @@ const (
 
 // Site is one TLS policy: the hosts it covers, their certificates and what is asked of clients.
 //
-// A host is a DNS name, an IP address, "*.example.com" (any depth below example.com) or "*" (any name, and
-// clients that send none). The most specific host decides.
+// A host is a DNS name, an IP address, "*.example.com" (exactly one label, as in certificates) or "*" (any name,
+// and clients that send none). The most specific host decides.
 type Site struct {
 	Name       string // for errors and logs; unique
 	Hosts      []string

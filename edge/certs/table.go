@@ -15,24 +15,26 @@ type table struct {
 	acme     *authority          // nil without ACME sites
 }
 
-// policy finds who decides for host, which is canonical: exact, then the longest pattern, then "*".
+// policy finds who decides for host, which is canonical: exact, then the pattern for exactly its first label,
+// then "*". Package route finds sites in the same way.
 func (t *table) policy(host string) *Policy {
 	if p, ok := t.exact[host]; ok {
 		return p
 	}
-	if len(t.suffix) > 0 && !isIP(host) {
-		for i := strings.IndexByte(host, '.'); i >= 0; {
-			if p, ok := t.suffix[host[i:]]; ok {
-				return p
-			}
-			next := strings.IndexByte(host[i+1:], '.')
-			if next < 0 {
-				break
-			}
-			i += 1 + next
+	if len(t.suffix) > 0 {
+		if p, ok := t.suffix[afterLabel(host)]; ok {
+			return p
 		}
 	}
 	return t.any
+}
+
+// afterLabel is host from its first dot on, "" if it has none.
+func afterLabel(host string) string {
+	if i := strings.IndexByte(host, '.'); i > 0 {
+		return host[i:]
+	}
+	return ""
 }
 
 // forClient is the policy of a handshake: by SNI, or without one by the address that was connected to.
