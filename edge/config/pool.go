@@ -56,7 +56,7 @@ type Health struct {
 type Active struct {
 	Path           string        `yaml:"path" default:"/"`
 	Interval       time.Duration `yaml:"interval" default:"5s" min:"10ms" max:"1h"`
-	Timeout        time.Duration `yaml:"timeout" default:"1s" min:"1ms" max:"1h"` // at most Interval
+	Timeout        time.Duration `yaml:"timeout" default:"1s" min:"1ms" max:"1h"`
 	HealthyAfter   int           `yaml:"healthy_after" default:"2" min:"1" max:"1000"`
 	UnhealthyAfter int           `yaml:"unhealthy_after" default:"3" min:"1" max:"1000"`
 	Status         []int         `yaml:"status" min:"100" max:"599"` // that are healthy; none = 200 to 399

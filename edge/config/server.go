@@ -27,12 +27,16 @@ type Listen struct {
 // unless said otherwise.
 type Limits struct {
 	HeaderBytes           Size          `yaml:"header_bytes" default:"32KiB" min:"1KiB" max:"1MiB"`
+	LineBytes             Size          `yaml:"line_bytes" default:"16KiB" min:"1KiB" max:"1MiB"` // of a request line
+	TrailerBytes          Size          `yaml:"trailer_bytes" default:"8KiB" min:"64B" max:"1MiB"`
 	HeaderFields          int           `yaml:"header_fields" default:"100" min:"10" max:"10000"`
 	HeaderTimeout         time.Duration `yaml:"header_timeout" default:"10s" min:"10ms" max:"10m"`   // for a whole head
 	BodyTimeout           time.Duration `yaml:"body_timeout" default:"30s" min:"10ms" max:"1h"`      // without a byte read or written
-	MinRate               Size          `yaml:"min_rate" default:"256B" max:"1GiB"`                  // bytes a second after BodyTimeout; 0 = off
+	MinRate               Size          `yaml:"min_rate" default:"256B" min:"1B" max:"1GiB"`         // bytes a second, once BodyTimeout in all was spent waiting
 	IdleTimeout           time.Duration `yaml:"idle_timeout" default:"75s" min:"10ms" max:"24h"`     // between two requests
+	TunnelTimeout         time.Duration `yaml:"tunnel_timeout" default:"1h" min:"10ms" max:"168h"`   // after an upgrade, without a byte
 	HandshakeTimeout      time.Duration `yaml:"handshake_timeout" default:"10s" min:"10ms" max:"5m"` // for a whole handshake
+	Handshakes            int           `yaml:"handshakes" default:"2048" min:"1" max:"10000000"`    // at a time
 	Connections           int           `yaml:"connections" default:"10000" min:"1" max:"10000000"`
 	ConnectionsPerAddress int           `yaml:"connections_per_address" default:"1000" min:"1" max:"10000000"`
 	Streams               int           `yaml:"streams" default:"100" min:"1" max:"100000"` // of one h2 or h3 connection

@@ -2,11 +2,12 @@ package config
 
 // TLS says where certificates come from.
 type TLS struct {
-	Issuer   string   `yaml:"issuer" default:"acme" enum:"acme,internal"` // of sites that do not say
-	Email    string   `yaml:"email"`                                      // for the CA to write to
-	CA       string   `yaml:"ca" default:"https://acme-v02.api.letsencrypt.org/directory"`
-	CARoot   File     `yaml:"ca_root"` // PEM file that the CA's own HTTPS is verified by; default: the system's
-	OnDemand OnDemand `yaml:"on_demand"`
+	Issuer     string   `yaml:"issuer" default:"acme" enum:"acme,internal"` // of sites that do not say
+	Email      string   `yaml:"email"`                                      // for the CA to write to
+	CA         string   `yaml:"ca" default:"https://acme-v02.api.letsencrypt.org/directory"`
+	CARoot     File     `yaml:"ca_root"` // PEM file that the CA's own HTTPS is verified by; default: the system's
+	OnDemand   OnDemand `yaml:"on_demand"`
+	Challenges []string `yaml:"challenges" default:"http-01,tls-alpn-01" enum:"http-01,tls-alpn-01"` // that may prove a name
 }
 
 // OnDemand lets certificates be made at the first handshake for a name.
