@@ -3,7 +3,9 @@ package proxy
 import (
 	"io"
 	"net/netip"
+	"time"
 
+	"github.com/wedge-lb/wedge/edge/affinity"
 	"github.com/wedge-lb/wedge/edge/balance"
 	"github.com/wedge-lb/wedge/edge/http1"
 )
@@ -38,6 +40,10 @@ type Reply interface {
 	Cut()
 }
 
+// A Guard is what a TLS handshake proved: it tells which hosts' requests may use the connection. A request for
+// another is answered 421 (RFC 9110 15.5.20).
+type Guard interface{ Serves(host string) bool }
+
 // An Exchange is one request and the way to answer it. The front that received the request fills it, calls
 // Serve, and may use it again after Reset. It is not safe for concurrent use, but for Abort.
 type Exchange struct {
@@ -45,6 +51,7 @@ type Exchange struct {
 	Protocol string         // H1, H2 or H3
 	Secure   bool           // over TLS
 	SNI      string         // server name of the handshake, lower case; "" = none was sent
+	Guard    Guard          // of the connection; nil = serves every host
 	Peer     netip.AddrPort // the other end of the connection (QUIC: as first validated)
 	Shard    uint32         // any number that differs between connections: spreads counters
 	Reply    Reply
@@ -54,17 +61,53 @@ type Exchange struct {
 
 // state is what Serve works with; its memory is kept over exchanges.
 type state struct {
-	response http1.Response
+	gen     *Generation
+	route   *Route
+	start   time.Time
+	trusted bool   // the peer is a trusted proxy
+	host    string // the last host that the guard served, under guarded
+	guarded *Generation
+	textOf  netip.AddrPort
+	text    []byte // the peer's address
+	informs func(int, http1.Fields) error
+	expiry  *expiry
+
 	pick     balance.Request
 	decision balance.Decision
+	token    affinity.Token
+	backend  *balance.Backend
 	tried    []*balance.Backend
-	scratch  []byte
-	fields   http1.Fields
+	response http1.Response
+	result   balance.Result
+
+	scratch []byte
+	fields  http1.Fields
+	id      []byte
+	trace   []byte
+
+	status  int    // of the answer begun; 0 = none yet
+	reason  string // why it is not the backend's or not whole; "" = it is
+	in, out int64  // bytes of bodies
+	body    counted
 }
 
-// Reset makes x ready for the next request of its connection: Protocol, Secure, SNI, Peer, Shard and Reply
-// stay.
+// Reset makes x ready for the next request of its connection: what describes the connection stays.
 func (x *Exchange) Reset() {
 	x.Request.Reset()
 	x.Abort.Reset()
+}
+
+// begin forgets the exchange before and keeps its memory.
+func (x *Exchange) begin(g *Generation, now time.Time) {
+	x.gen, x.route, x.start = g, nil, now
+	x.token.Reset()
+	x.backend, x.tried = nil, x.tried[:0]
+	x.result = balance.Result{}
+	x.decision.Reset()
+	x.scratch, x.fields, x.id, x.trace = x.scratch[:0], x.fields[:0], x.id[:0], x.trace[:0]
+	x.status, x.reason, x.in, x.out, x.expiry = 0, "", 0, 0, nil
+	if x.informs == nil {
+		x.informs = x.inform
+	}
+	x.Request.Informed, x.Request.Abort = x.informs, &x.Abort
 }

@@ -1,0 +1,61 @@
+# wedge: make build | run | test | race | fuzz | bench | lint | check
+GO       ?= go
+FUZZTIME ?= 30s
+PLUGINS  := $(notdir $(patsubst %/,%,$(dir $(wildcard plugins/*/main.go))))
+WASM     := $(PLUGINS:%=plugins/dist/%.wasm)
+SOURCES  := $(shell find cmd edge plugins sdk -name '*.go' 2>/dev/null) go.mod go.sum
+
+.PHONY: build run test race fuzz bench lint check plugins tidy soak tools clean
+
+build: bin/wedge
+
+bin/wedge: $(WASM) $(SOURCES)
+	$(GO) build -trimpath -o $@ ./cmd/wedge
+
+plugins: $(WASM)
+
+plugins/dist/%.wasm: $(shell find sdk plugins -name '*.go' 2>/dev/null) go.mod
+	GOOS=wasip1 GOARCH=wasm $(GO) build -buildmode=c-shared -trimpath -ldflags="-s -w" -o $@ ./plugins/$*
+
+run: build
+	bin/wedge demo
+
+test: plugins
+	$(GO) test ./...
+
+race: plugins
+	$(GO) test -race -timeout 30m ./...
+
+# Each fuzz target in turn, for FUZZTIME.
+fuzz: plugins
+	@for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "$$pkg $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; \
+	done
+
+bench: plugins
+	$(GO) test -run '^$$' -bench . -benchmem ./edge/... ./sdk/...
+
+lint: plugins
+	@test -z "$$(gofmt -l cmd edge plugins sdk examples)" || { gofmt -l cmd edge plugins sdk examples; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+tidy:
+	$(GO) mod tidy -diff
+
+check: lint test tidy
+
+# The slow suites: the numbers of the README, measured.
+soak: build
+	WEDGE_SOAK=1 $(GO) test -count=1 -timeout 60m ./edge/... ./cmd/...
+
+# Peers and browsers for the tests that use them, from Debian's packages.
+tools:
+	apt-get update
+	apt-get install -y --no-install-recommends curl chromium ngtcp2-client nginx-light haproxy nghttp2-client wabt
+
+clean:
+	rm -rf bin $(WASM)

@@ -1,0 +1,228 @@
+package proxy
+
+import (
+	"net/netip"
+
+	"github.com/wedge-lb/wedge/edge/http1"
+	"github.com/wedge-lb/wedge/edge/observe"
+)
+
+// The fields that only the edge says of a request. What a client sends under these names is dropped, unless
+// the client is a trusted proxy. (Names with an underscore never get here: the fronts refuse them.)
+var (
+	nameForwarded      = []byte("Forwarded")
+	nameForwardedFor   = []byte("X-Forwarded-For")
+	nameForwardedHost  = []byte("X-Forwarded-Host")
+	nameForwardedProto = []byte("X-Forwarded-Proto")
+	nameRequestID      = []byte("X-Request-Id")
+	nameTrace          = []byte("Traceparent")
+	nameVia            = []byte("Via")
+	nameDate           = []byte("Date")
+	nameContentType    = []byte("Content-Type")
+	nameRetryAfter     = []byte("Retry-After")
+	nameLocation       = []byte("Location")
+	nameAllow          = []byte("Allow")
+	nameSetCookie      = []byte("Set-Cookie")
+	nameCacheControl   = []byte("Cache-Control")
+)
+
+// edgeOnly tells whether a request field is the edge's to say.
+func edgeOnly(name []byte) bool {
+	switch len(name) {
+	case len("via"):
+		return http1.EqualFold(name, "via")
+	case len("forwarded"): // as long as x-real-ip
+		return http1.EqualFold(name, "forwarded") || http1.EqualFold(name, "x-real-ip")
+	case len("x-request-id"):
+		return http1.EqualFold(name, "x-request-id")
+	}
+	const prefix = "x-forwarded-"
+	return len(name) > len(prefix) && http1.EqualFold(name[:len(prefix)], prefix)
+}
+
+// sign makes the request's fields say where it came from: Forwarded (RFC 7239), X-Forwarded-For, -Host and
+// -Proto, Via (RFC 9110 7.6.3), a request id and traceparent. A trusted proxy's own words are kept and added to.
+func (x *Exchange) sign() {
+	f := &x.Request.Fields
+	var said inbound
+	if x.trusted {
+		said.read(f)
+	}
+	kept := (*f)[:0]
+	for _, field := range *f {
+		if !edgeOnly(field.Name) && !http1.EqualFold(field.Name, "traceparent") {
+			kept = append(kept, field)
+		} else if x.trusted && said.keeps(field.Name) {
+			kept = append(kept, field)
+		}
+	}
+	*f = kept
+	x.signClient(&said)
+	f.Add(nameRequestID, x.requestID())
+	f.Add(nameTrace, x.trace)
+}
+
+// inbound is what a trusted proxy already said.
+type inbound struct {
+	via, forwarded, chain, host, proto, id []byte
+}
+
+func (s *inbound) read(f *http1.Fields) {
+	s.via, _ = f.Get("via")
+	s.forwarded, _ = f.Get("forwarded")
+	s.chain, _ = f.Get("x-forwarded-for")
+	s.host, _ = f.Get("x-forwarded-host")
+	s.proto, _ = f.Get("x-forwarded-proto")
+	s.id, _ = f.Get("x-request-id")
+}
+
+// keeps tells whether a trusted field stays as it is: those that sign neither replaces nor adds to.
+func (s *inbound) keeps(name []byte) bool {
+	for _, own := range [...]string{"via", "forwarded", "x-forwarded-for", "x-forwarded-host",
+		"x-forwarded-proto", "x-request-id", "traceparent"} {
+		if http1.EqualFold(name, own) {
+			return false
+		}
+	}
+	return true
+}
+
+func (x *Exchange) signClient(said *inbound) {
+	f, r := &x.Request.Fields, &x.Request
+	peer := x.peerText()
+	f.Add(nameForwardedFor, x.join(said.chain, peer))
+	f.Add(nameForwardedHost, either(said.host, r.Authority))
+	f.Add(nameForwardedProto, either(said.proto, r.Scheme))
+	f.Add(nameForwarded, x.forwarded(said.forwarded, peer))
+	f.Add(nameVia, x.join(said.via, viaBy[x.Protocol]))
+	if said.id != nil {
+		x.id = append(x.id[:0], said.id...)
+	}
+}
+
+var viaBy = map[string][]byte{H1: []byte("1.1 wedge"), H2: []byte("2 wedge"), H3: []byte("3 wedge")}
+
+func either(first, second []byte) []byte {
+	if len(first) > 0 {
+		return first
+	}
+	return second
+}
+
+// join appends item to a comma-separated list.
+func (x *Exchange) join(list, item []byte) []byte {
+	if len(list) == 0 {
+		return item
+	}
+	start := len(x.scratch)
+	x.scratch = append(x.scratch, list...)
+	x.scratch = append(x.scratch, ", "...)
+	x.scratch = append(x.scratch, item...)
+	return x.scratch[start:]
+}
+
+// forwarded is the Forwarded value: an IPv6 address stands in brackets and quotes, and so does a host with a
+// port (RFC 7239 4, 6).
+func (x *Exchange) forwarded(before, peer []byte) []byte {
+	start := len(x.scratch)
+	s := x.scratch
+	if len(before) > 0 {
+		s = append(append(s, before...), ", "...)
+	}
+	s = append(s, "for="...)
+	if x.Peer.Addr().Unmap().Is6() {
+		s = append(append(append(s, `"[`...), peer...), `]"`...)
+	} else {
+		s = append(s, peer...)
+	}
+	s = append(append(append(s, `;host="`...), x.Request.Authority...), `";proto=`...)
+	x.scratch = append(s, x.Request.Scheme...)
+	return x.scratch[start:]
+}
+
+// peerText is the peer's address as text, kept while the connection's peer stays.
+func (x *Exchange) peerText() []byte {
+	if x.Peer != x.textOf || x.text == nil {
+		x.textOf, x.text = x.Peer, x.Peer.Addr().Unmap().AppendTo(x.text[:0])
+	}
+	return x.text
+}
+
+// requestID is the id that the client, the backend and the log can all name.
+func (x *Exchange) requestID() []byte {
+	if len(x.id) == 0 {
+		x.id = observe.AppendRequestID(x.id)
+	}
+	return x.id
+}
+
+// client finds the address that a request came from: the peer's, or if that is a trusted proxy the last
+// address of X-Forwarded-For that is not one.
+func (x *Exchange) client() netip.Addr {
+	addr := x.Peer.Addr().Unmap()
+	if x.trusted = covered(x.gen.Trusted, addr); !x.trusted {
+		return addr
+	}
+	chain, _ := x.Request.Fields.Get("x-forwarded-for")
+	for len(chain) > 0 {
+		var last []byte
+		chain, last = cutLast(chain)
+		hop, ok := parseHop(last)
+		if !ok {
+			return addr
+		}
+		if addr = hop; !covered(x.gen.Trusted, addr) {
+			return addr
+		}
+	}
+	return addr
+}
+
+func covered(prefixes []netip.Prefix, a netip.Addr) bool {
+	for _, p := range prefixes {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// cutLast splits a comma-separated list before its last item, which is given without white space.
+func cutLast(list []byte) (before, last []byte) {
+	i := len(list)
+	for i > 0 && list[i-1] != ',' {
+		i--
+	}
+	last = trim(list[i:])
+	return list[:max(i-1, 0)], last
+}
+
+func trim(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+		b = b[1:]
+	}
+	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+// parseHop reads an address as proxies write it: 1.2.3.4, 1.2.3.4:5, ::1, [::1], [::1]:5.
+func parseHop(b []byte) (netip.Addr, bool) {
+	const longest = len("[0000:0000:0000:0000:0000:0000:255.255.255.255%0]:65535") + 16
+	if len(b) == 0 || len(b) > longest {
+		return netip.Addr{}, false
+	}
+	s := string(b)
+	if a, err := netip.ParseAddr(s); err == nil {
+		return a.Unmap().WithZone(""), true
+	}
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return ap.Addr().Unmap().WithZone(""), true
+	}
+	if b[0] == '[' && b[len(b)-1] == ']' {
+		a, err := netip.ParseAddr(s[1 : len(s)-1])
+		return a.Unmap().WithZone(""), err == nil
+	}
+	return netip.Addr{}, false
+}

@@ -1,0 +1,116 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+
+	"github.com/wedge-lb/wedge/edge/balance"
+	"github.com/wedge-lb/wedge/edge/http1"
+)
+
+// relay sends the backend's answer to the client.
+func (p *Proxy) relay(x *Exchange) {
+	x.answering()
+	x.status = x.response.Status
+	f := p.answerFields(x)
+	if x.response.Conn != nil {
+		p.tunnel(x, f)
+		return
+	}
+	defer x.response.Body.Close()
+	if err := x.Reply.Head(x.response.Status, f, x.response.Length); err != nil {
+		x.clientLeft()
+		return
+	}
+	if bodiless(x) {
+		_ = x.Reply.End(nil) // the client has left: there is nobody to tell
+		return
+	}
+	p.copyBody(x)
+}
+
+// bodiless tells whether the answer has no body whatever its fields say (RFC 9112 6.3).
+func bodiless(x *Exchange) bool {
+	s := x.response.Status
+	return s == http.StatusNoContent || s == http.StatusNotModified || string(x.Request.Method) == http.MethodHead
+}
+
+// buffers for bodies; taken by a request in progress only, so that idle connections hold none.
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// copyBody streams: what has arrived is sent on before more is waited for.
+func (p *Proxy) copyBody(x *Exchange) {
+	buf := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(buf)
+	for {
+		n, err := x.response.Body.Read(buf[:])
+		if n > 0 {
+			wrote, werr := x.Reply.Write(buf[:n])
+			x.out += int64(wrote)
+			if werr == nil && err == nil {
+				werr = x.Reply.Flush()
+			}
+			if werr != nil {
+				x.clientLeft()
+				return
+			}
+		}
+		if err != nil {
+			p.endBody(x, err)
+			return
+		}
+	}
+}
+
+// endBody completes the answer, or cuts it if the backend's was cut short: a part must not look whole.
+func (p *Proxy) endBody(x *Exchange, err error) {
+	if !errors.Is(err, io.EOF) {
+		x.result.Kind = balance.Reset
+		x.reason = "answer_cut_short"
+		x.Reply.Cut()
+		return
+	}
+	var trailers http1.Fields
+	if x.response.Trailers != nil {
+		trailers = *x.response.Trailers
+	}
+	if x.Reply.End(trailers) != nil {
+		x.clientLeft()
+	}
+}
+
+func (x *Exchange) clientLeft() {
+	x.result.Kind = balance.ClientGone
+	x.reason = balance.ClientGone.String()
+}
+
+// tunnel joins the two raw streams of a protocol switch.
+func (p *Proxy) tunnel(x *Exchange, f http1.Fields) {
+	protocol := x.Request.Upgrade
+	client, err := x.Reply.Switch(protocol, f)
+	if err != nil {
+		x.response.Conn.Close()
+		x.clientLeft()
+		return
+	}
+	x.in, x.out = p.opt.Tunnel(client, x.response.Conn)
+}
+
+// answerFields are the backend's fields and what the edge and the strategy add.
+func (p *Proxy) answerFields(x *Exchange) http1.Fields {
+	f := append(x.fields[:0], x.response.Fields...)
+	if _, ok := f.Get("date"); !ok {
+		f.Add(nameDate, p.clock.at(x.start))
+	}
+	for _, h := range x.decision.Header {
+		f.Add(h.Name, h.Value)
+	}
+	f = x.pin(f)
+	x.fields = f
+	return f
+}
+
+// inform passes an interim answer on.
+func (x *Exchange) inform(status int, f http1.Fields) error { return x.Reply.Inform(status, f) }

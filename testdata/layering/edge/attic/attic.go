@@ -1,0 +1,2 @@
+// Package attic is a fixture that the table does not know.
+package attic
