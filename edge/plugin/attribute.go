@@ -25,6 +25,14 @@ func (a Attribute) String() string {
 	return a.Kind.String()
 }
 
+// Label is the name for operators: String, and whether the strategy sees no more than a hash.
+func (a Attribute) Label() string {
+	if a.Form == abi.FormHash {
+		return a.String() + " (hashed)"
+	}
+	return a.String()
+}
+
 // newAttribute checks what a guest declares.
 func newAttribute(kind, form uint32, name []byte) (Attribute, error) {
 	a := Attribute{Kind: abi.Kind(kind), Form: abi.Form(form), Name: string(name)}

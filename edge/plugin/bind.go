@@ -81,7 +81,7 @@ func (g *Guests) instantiate() (*instance, error) {
 	i := &instance{
 		guests: g, step: stepInstantiate, random: rand.NewChaCha8(seed),
 		stderr: &lineWriter{log: log, level: slog.LevelWarn, source: "stderr"},
-		shared: shared{g.binding.Counters, g.binding.Store},
+		shared: shared{g.binding.Counters, g.module.host.opt.Store.Namespace(g.module.name)},
 	}
 	i.ctx = &callContext{hostContext(), i}
 	stdout := &lineWriter{log: log, level: slog.LevelInfo, source: "stdout"}

@@ -8,26 +8,21 @@ import (
 	"sync/atomic"
 
 	"github.com/wedge-lb/wedge/edge/balance"
-	"github.com/wedge-lb/wedge/edge/store"
 )
 
 // A Binding is what the instances of a module serve with.
 type Binding struct {
-	Set       *balance.Set     // the table to start with
-	Options   []byte           // JSON for configure
-	Secret    [16]byte         // the pool's key for the hashes of attributes
-	Grants    []string         // raw attributes that the operator allows, for example "header:authorization"
-	Store     *store.Namespace // the strategy's; default: one of their own
-	Counters  *Counters        // the strategy's; default: their own
-	Instances int              // default: one for each processor, and at least two
-	Fault     func(*Fault)     // hears every fault, on the goroutine that met it; default: nobody
-	Wake      func()           // called when there is work for Maintain; must not block; default: nobody
+	Set       *balance.Set // the table to start with
+	Options   []byte       // JSON for configure
+	Secret    [16]byte     // the pool's key for the hashes of attributes
+	Grants    []string     // raw attributes that the operator allows, for example "header:authorization"
+	Counters  *Counters    // the strategy's; default: their own
+	Instances int          // default: one for each processor, and at least two
+	Fault     func(*Fault) // hears every fault, on the goroutine that met it; default: nobody
+	Wake      func()       // called when there is work for Maintain; must not block; default: nobody
 }
 
 func (b Binding) withDefaults() Binding {
-	if b.Store == nil {
-		b.Store = store.New(store.Options{}).Namespace("")
-	}
 	if b.Counters == nil {
 		b.Counters = new(Counters)
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero"
+
+	"github.com/wedge-lb/wedge/edge/store"
 )
 
 // Options of a Host. The zero value is usable.
@@ -19,6 +21,7 @@ type Options struct {
 	Logger   *slog.Logger     // default: discard
 	Now      func() time.Time // what guests get from the import now; default time.Now
 	Seed     io.Reader        // seeds the guests' random numbers; default crypto/rand
+	Store    *store.Store     // what guests keep, in a namespace for each module's name; default: a new one
 }
 
 func (o Options) withDefaults() Options {
@@ -30,6 +33,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Seed == nil {
 		o.Seed = rand.Reader
+	}
+	if o.Store == nil {
+		o.Store = store.New(store.Options{Now: o.Now})
 	}
 	return o
 }

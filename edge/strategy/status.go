@@ -1,0 +1,91 @@
+package strategy
+
+import (
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wedge-lb/wedge/edge/plugin"
+)
+
+// faults counts what the guests of all generations did wrong.
+type faults struct {
+	counts [plugin.Kinds]atomic.Uint64
+
+	mu   sync.Mutex
+	last string
+	at   time.Time
+}
+
+// fault hears of every fault of the guests that serve.
+func (s *Strategy) fault(f *plugin.Fault) {
+	now := s.deps.Now()
+	s.faults.counts[f.Kind].Add(1)
+	s.faults.mu.Lock()
+	s.faults.last, s.faults.at = f.Error(), now
+	s.faults.mu.Unlock()
+	s.deps.Fault(s.name, f.Kind.String())
+	if s.outage.note(now) {
+		s.deps.Logger.Warn("strategy quarantined", slog.String("strategy", s.name),
+			slog.Time("until", s.outage.end()), slog.String("fault", f.Error()))
+		s.poke()
+	}
+}
+
+// Status is what an operator sees of a strategy.
+type Status struct {
+	Name       string
+	Use        string // what the configuration calls the plugin
+	Digest     string // SHA-256 of the plugin, in hex
+	Generation int    // counts the generations that served; 0 = none yet
+	Pools      []string
+	Instances  int      // that can serve, of all pools
+	Attributes []string // what it sees of a request
+
+	Faults      map[string]uint64 // by kind, of all generations; kinds without any are left out
+	LastFault   string
+	LastFaultAt time.Time
+
+	QuarantinedUntil time.Time // zero: it is not
+}
+
+// Status tells how the strategy is.
+func (s *Strategy) Status() Status {
+	st := Status{Name: s.name, Faults: map[string]uint64{}, QuarantinedUntil: s.outage.end()}
+	for k := range plugin.Kinds {
+		if n := s.faults.counts[k].Load(); n > 0 {
+			st.Faults[plugin.Kind(k).String()] = n
+		}
+	}
+	s.faults.mu.Lock()
+	st.LastFault, st.LastFaultAt = s.faults.last, s.faults.at
+	s.faults.mu.Unlock()
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.current; g != nil {
+		st.Use, st.Digest, st.Generation = g.spec.Use, g.spec.Digest, g.number
+		st.Attributes = g.attributes()
+		for pool, held := range g.guests {
+			st.Pools = append(st.Pools, pool.Name())
+			st.Instances += held.Live()
+		}
+		slices.Sort(st.Pools)
+	}
+	return st
+}
+
+// attributes lists what the strategy sees of a request; it is the same for every pool unless the plugin declares
+// it by chance, so all are listed.
+func (g *generation) attributes() []string {
+	var list []string
+	for _, held := range g.guests {
+		for _, a := range held.Attributes() {
+			list = append(list, a.Label())
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
