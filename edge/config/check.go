@@ -191,7 +191,8 @@ func (k *checker) strategy(path string, s Strategy) {
 	}
 	for i, g := range s.Grants {
 		kind, name, _ := strings.Cut(g, ":")
-		if (kind != "header" && kind != "cookie") || !isToken(name) || (kind == "header" && strings.ToLower(name) != name) {
+		lower := kind == "cookie" || (kind == "header" && strings.ToLower(name) == name)
+		if !lower || !isToken(name) {
 			k.refuse(fmt.Sprintf("%s.grants[%d]", path, i), "want header:NAME in lower case or cookie:NAME")
 		}
 	}

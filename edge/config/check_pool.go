@@ -65,17 +65,24 @@ func (k *checker) line(path string) int {
 }
 
 func isID(s string) bool {
-	return len(s) <= 128 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' })
+	odd := func(r rune) bool { return r <= ' ' || r > '~' || r == '"' }
+	return len(s) <= 128 && !strings.ContainsFunc(s, odd)
 }
 
 // isPath reports whether s can stand in a request line.
 func isPath(s string) bool {
-	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' })
+	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' }
+	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, odd)
 }
+
+const maxSecrets = 16 // each is tried for a token
 
 func (k *checker) affinity(path string, a Affinity) {
 	if k.given(path+".secret") && k.given(path+".secrets") {
 		k.refuse(path+".secrets", "want secret or secrets, not both")
+	}
+	if len(a.Secrets) > maxSecrets {
+		k.refuse(path+".secrets", "want at most %d secrets", maxSecrets)
 	}
 	for i, s := range a.Secrets {
 		if j := slices.Index(a.Secrets, s); j < i && !s.IsZero() {
@@ -105,22 +112,30 @@ func (k *checker) cookie(path string, c Cookie) {
 	if strings.HasPrefix(c.Name, "__Host-") && (insecure || c.Path != "/" || c.Domain != "") {
 		k.refuse(path+".name", "a __Host- cookie is secure, has the path / and no domain")
 	}
-	if c.Name == "" && (c.Path != "/" || c.Domain != "" || insecure) {
-		k.refuse(path, "with another path or domain, or not secure, the cookie needs a name")
+}
+
+// schemeOf is what a protocol is spoken over; "" = h1, over both.
+func schemeOf(protocol string) string {
+	switch protocol {
+	case "h2c":
+		return "http"
+	case "h2":
+		return "https"
 	}
+	return ""
 }
 
 func (k *checker) upstream(path string, p Pool) {
-	secure := 0
+	secure, want := 0, schemeOf(p.Upstream.Protocol)
 	for i, b := range p.Backends {
-		scheme, _, err := b.Address()
+		found, _, err := b.Address()
 		if err != nil {
 			return
 		}
-		if scheme == "https" {
+		if found == "https" {
 			secure++
 		}
-		if want := map[string]string{"h2c": "http", "h2": "https"}[p.Upstream.Protocol]; want != "" && want != scheme {
+		if want != "" && want != found {
 			at := strings.TrimSuffix(path, "upstream") + fmt.Sprintf("backends[%d].url", i)
 			k.refuse(at, "upstream.protocol %s is spoken over %s", p.Upstream.Protocol, want)
 		}

@@ -2,7 +2,6 @@ package config
 
 import (
 	"regexp"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -78,8 +77,6 @@ func taggedKind(n *yaml.Node) kind {
 	}
 	return kindUnknown
 }
-
-func isTrue(text string) bool { return strings.EqualFold(text, "true") }
 
 // isMergeKey reports whether key takes the keys of its value in.
 func isMergeKey(key *yaml.Node) bool {

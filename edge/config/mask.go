@@ -11,7 +11,7 @@ import (
 
 var (
 	sensitiveKey = regexp.MustCompile(`(?i)(secret|token|passw|credential|private)`)
-	sensitiveRow = regexp.MustCompile(`(?i)[a-z0-9_.-]*(secret|token|passw|credential|private)[a-z0-9_.-]*["']?\s*:`)
+	sensitiveRow = regexp.MustCompile(sensitiveKey.String() + `[A-Za-z0-9_.-]*["']?\s*:`)
 	userInfo     = regexp.MustCompile(`(:\\?/\\?/|^)[^/\s"']*@`)
 	reference    = regexp.MustCompile(`^\$\{(file|env):[^\r\n]+\}$`)
 )

@@ -13,8 +13,9 @@ const maxSecretFile = 4096 // bytes
 
 // Options are what Parse uses beside the document.
 type Options struct {
-	Dir       string                                    // relative file names start here; default: the working directory
-	ReadFile  func(name string) ([]byte, error)         // for ${file:}; default: reads files up to 4 KiB
+	Dir string // where relative names of files start; default: the working directory
+
+	ReadFile  func(name string) ([]byte, error)         // for ${file:}; default: files up to 4 KiB
 	LookupEnv func(name string) (value string, ok bool) // for ${env:}; default: os.LookupEnv
 }
 

@@ -28,12 +28,15 @@ type Affinity struct {
 
 // Cookie carries the affinity token.
 type Cookie struct {
-	Name     string `yaml:"name"` // "" = __Host-wedge-POOL on TLS, wedge-POOL on plain HTTP
+	Name     string `yaml:"name"` // "" = wedge-POOL, behind __Host- or __Secure- on TLS
 	Path     string `yaml:"path" default:"/"`
 	Domain   string `yaml:"domain"` // "" = the host that answered
 	SameSite string `yaml:"same_site" default:"lax" enum:"lax,strict,none"`
 	Secure   *bool  `yaml:"secure"` // nil = on TLS
 	HTTPOnly bool   `yaml:"http_only" default:"true"`
+
+	// MaxAge is how long a browser keeps the cookie; 0 = until it is closed.
+	MaxAge time.Duration `yaml:"max_age" max:"8760h"`
 }
 
 // Backend is one server of a pool.
@@ -64,7 +67,8 @@ type Active struct {
 
 // Passive ejects a backend for what requests met.
 type Passive struct {
-	ConnectErrors int           `yaml:"connect_errors" default:"3" max:"1000000"` // in a row; 0 = never eject
+	// ConnectErrors is how many in a row eject; 0 = none do.
+	ConnectErrors int           `yaml:"connect_errors" default:"3" min:"0" max:"1000000"`
 	EjectFor      time.Duration `yaml:"eject_for" default:"30s" min:"10ms" max:"24h"`
 	MaxEjected    Percent       `yaml:"max_ejected" default:"50%"` // of the pool, at a time
 }
@@ -77,10 +81,13 @@ type Retry struct {
 
 // Upstream is how backends are talked to.
 type Upstream struct {
-	Protocol        string        `yaml:"protocol" default:"h1" enum:"h1,h2c,h2"`
-	ConnectTimeout  time.Duration `yaml:"connect_timeout" default:"3s" min:"1ms" max:"10m"`     // TCP and TLS
-	ResponseTimeout time.Duration `yaml:"response_timeout" default:"30s" min:"1ms" max:"24h"`   // to the response's head
-	MaxConnections  int           `yaml:"max_connections" default:"1024" min:"1" max:"1000000"` // to one backend
+	Protocol string `yaml:"protocol" default:"h1" enum:"h1,h2c,h2"`
+
+	// ConnectTimeout is for TCP and TLS, ResponseTimeout for the wait for a
+	// response's head.
+	ConnectTimeout  time.Duration `yaml:"connect_timeout" default:"3s" min:"1ms" max:"10m"`
+	ResponseTimeout time.Duration `yaml:"response_timeout" default:"30s" min:"1ms" max:"24h"`
+	MaxConnections  int           `yaml:"max_connections" default:"1024" min:"1" max:"1000000"` // to a backend
 	TLS             UpstreamTLS   `yaml:"tls"`                                                  // for https URLs
 }
 

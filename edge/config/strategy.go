@@ -15,7 +15,7 @@ type Strategy struct {
 	// numbers as they were written.
 	Options json.RawMessage `yaml:"options" default:"{}"`
 	Limits  StrategyLimits  `yaml:"limits"`
-	Grants  []string        `yaml:"grants"` // header:NAME or cookie:NAME, readable raw although sensitive
+	Grants  []string        `yaml:"grants"` // header:NAME or cookie:NAME, to be read raw
 }
 
 // StrategyLimits bound one instance of a strategy.

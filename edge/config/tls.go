@@ -2,18 +2,24 @@ package config
 
 // TLS says where certificates come from.
 type TLS struct {
-	Issuer     string   `yaml:"issuer" default:"acme" enum:"acme,internal"` // of sites that do not say
-	Email      string   `yaml:"email"`                                      // for the CA to write to
-	CA         string   `yaml:"ca" default:"https://acme-v02.api.letsencrypt.org/directory"`
-	CARoot     File     `yaml:"ca_root"` // PEM file that the CA's own HTTPS is verified by; default: the system's
+	Issuer string `yaml:"issuer" default:"acme" enum:"acme,internal"` // of sites that do not say
+
+	// CA is the https URL of the ACME directory; CARoot a PEM file that its own
+	// certificate is verified by, "" = the system's.
+	CA     string `yaml:"ca" default:"https://acme-v02.api.letsencrypt.org/directory"`
+	CARoot File   `yaml:"ca_root"`
+	Email  string `yaml:"email"` // for the CA to write to
+
+	// Challenges are the ways to prove a name to the CA: over the plain listener and
+	// over the TLS listener.
+	Challenges []string `yaml:"challenges" default:"http-01,tls-alpn-01" enum:"http-01,tls-alpn-01"`
 	OnDemand   OnDemand `yaml:"on_demand"`
-	Challenges []string `yaml:"challenges" default:"http-01,tls-alpn-01" enum:"http-01,tls-alpn-01"` // that may prove a name
 }
 
 // OnDemand lets certificates be made at the first handshake for a name.
 type OnDemand struct {
-	// Allow lists the names, such as shop.example.com or *.example.com (one
-	// label). None = never on demand.
+	// Allow lists the names, such as shop.example.com or *.example.com. None = never
+	// on demand.
 	Allow []string `yaml:"allow"`
 }
 

@@ -48,14 +48,3 @@ func (t *trail) String() string {
 	}
 	return t.up.String() + "." + t.key
 }
-
-// lastKey is the innermost key of the trail.
-func (t *trail) lastKey() string {
-	for t != nil && t.in {
-		t = t.up
-	}
-	if t == nil {
-		return ""
-	}
-	return t.key
-}
