@@ -1,0 +1,155 @@
+package health
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/wedge-lb/wedge/edge/balance"
+)
+
+// A Checker watches the backends of pools. It is safe for concurrent use.
+type Checker struct {
+	opt     Options
+	changed chan struct{} // something to reconcile: settings, or a pool
+
+	mu    sync.Mutex
+	pools map[string]*watched
+}
+
+// watched is one pool under watch.
+type watched struct {
+	pool  *balance.Pool
+	probe *Probe // nil = none
+	eject *ejector
+}
+
+// New makes a Checker that watches nothing.
+func New(o Options) *Checker {
+	return &Checker{opt: o.withDefaults(), changed: make(chan struct{}, 1), pools: map[string]*watched{}}
+}
+
+// Apply replaces what is watched. What stays by pool keeps its state; a backend that was down or ejected by a
+// check that is gone is given back.
+func (c *Checker) Apply(configs []Config) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kept := make(map[string]*watched, len(configs))
+	for _, conf := range configs {
+		name := conf.Pool.Name()
+		w := c.pools[name]
+		if w == nil || w.pool != conf.Pool {
+			w = &watched{pool: conf.Pool, eject: newEjector(conf.Pool, c.opt.Notify)}
+			conf.Pool.Watch(c.changed)
+		}
+		if w.probe = conf.Probe; w.probe != nil {
+			w.probe = w.probe.withDefaults()
+		}
+		w.eject.apply(conf.Passive.withDefaults())
+		kept[name] = w
+	}
+	for name, w := range c.pools {
+		if kept[name] != w {
+			w.pool.Unwatch(c.changed)
+			w.eject.apply(Passive{})
+		}
+	}
+	c.pools = kept
+	c.wake()
+}
+
+func (c *Checker) wake() {
+	select {
+	case c.changed <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// Run checks until ctx ends. When it returns, all that it started has ended. It is called once.
+func (c *Checker) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	r := &round{checker: c, probers: map[subject]*prober{}}
+	defer r.wait.Wait()
+	defer stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.changed:
+		case <-timer.C:
+		}
+		r.reconcile(ctx)
+		if next, ok := c.release(time.Now()); ok {
+			timer.Reset(time.Until(next))
+		}
+	}
+}
+
+// release gives back the backends whose ejection is over and tells when the next one's is.
+func (c *Checker) release(now time.Time) (next time.Time, any bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, w := range c.pools {
+		if at, ok := w.eject.release(now); ok && (!any || at.Before(next)) {
+			next, any = at, true
+		}
+	}
+	return next, any
+}
+
+// subject is what one prober is about.
+type subject struct {
+	pool *balance.Pool
+	id   string
+}
+
+// round is the probers that a Run has started.
+type round struct {
+	checker *Checker
+	probers map[subject]*prober
+	wait    sync.WaitGroup
+}
+
+// reconcile starts, informs and stops probers until there is one for each backend that is to be probed.
+func (r *round) reconcile(ctx context.Context) {
+	wanted := r.checker.wanted()
+	for s, p := range r.probers {
+		if _, ok := wanted[s]; !ok {
+			p.end()
+			delete(r.probers, s)
+		}
+	}
+	for s, t := range wanted {
+		p := r.probers[s]
+		if p == nil {
+			p = newProber(s, &r.checker.opt)
+			r.probers[s] = p
+			p.set(t)
+			own, stop := context.WithCancel(ctx)
+			p.stop = stop
+			r.wait.Go(func() { p.run(own) })
+			continue
+		}
+		p.set(t)
+	}
+}
+
+// wanted is what is to be probed now, and how.
+func (c *Checker) wanted() map[subject]target {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := map[subject]target{}
+	for _, w := range c.pools {
+		if w.probe == nil {
+			continue
+		}
+		set := w.pool.Set()
+		for i := range set.Backends {
+			b := &set.Backends[i]
+			list[subject{w.pool, b.ID}] = target{probe: w.probe, scheme: b.Scheme, address: b.Address}
+		}
+	}
+	return list
+}
