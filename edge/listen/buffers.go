@@ -1,0 +1,30 @@
+package listen
+
+import "sync"
+
+// bufferSize is that of the buffers that a connection has only while a request is in progress: one to read
+// heads and small bodies, one to gather answers.
+const bufferSize = 4 << 10
+
+// buffers keeps those that no connection uses. What grew beyond the size is left to the collector.
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+func getBuffer() []byte { return buffers.Get().(*[bufferSize]byte)[:] }
+
+// putBuffer takes back what getBuffer or getRecord gave.
+func putBuffer(b []byte) {
+	switch cap(b) {
+	case bufferSize:
+		buffers.Put((*[bufferSize]byte)(b[:bufferSize]))
+	case recordSize:
+		records.Put((*[recordSize]byte)(b[:recordSize]))
+	}
+}
+
+// recordSize has room for an answer of answerBuffer bytes and for the size line of a chunk behind it.
+const recordSize = answerBuffer + 64
+
+// records are for answers that do not fit into a buffer.
+var records = sync.Pool{New: func() any { return new([recordSize]byte) }}
+
+func getRecord() []byte { return records.Get().(*[recordSize]byte)[:0] }

@@ -1,0 +1,276 @@
+package listen
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/wedge-lb/wedge/edge/http1"
+	"github.com/wedge-lb/wedge/edge/proxy"
+)
+
+const (
+	// drainBytes is how much of a body that nobody wanted is read to keep the connection.
+	drainBytes = 64 << 10
+	// lingerTime is how long a connection that is to be closed waits for its client to have read the answer.
+	lingerTime = time.Second
+)
+
+// An h1Conn serves HTTP/1.1 on one connection, on the goroutine that calls serve: one exchange at a time, in
+// order. It has buffers only while a request is in progress.
+type h1Conn struct {
+	conn   *tcpConn
+	stream net.Conn // the socket, or TLS over it
+	in     http1.Reader
+	parser http1.Parser
+	body   h1Body
+	reply  h1Reply
+	x      proxy.Exchange
+	first  [1]byte
+	ahead  int       // bytes of first that the Reader has not seen yet: 0 or 1
+	now    time.Time // when the request began
+}
+
+func newH1Conn(c *tcpConn, stream net.Conn, state *tls.ConnectionState) *h1Conn {
+	h := &h1Conn{conn: c, stream: stream}
+	h.in.Reset((*h1Source)(h), nil)
+	h.parser.Scheme = schemeHTTP
+	h.x = proxy.Exchange{Protocol: proxy.H1, Peer: c.peer, Shard: c.shard, Reply: &h.reply}
+	if state != nil {
+		h.parser.Scheme, h.x.Secure, h.x.SNI = schemeHTTPS, true, serverName(state)
+	}
+	h.body.h, h.reply.h = h, h
+	h.setLimits(c.limits)
+	return h
+}
+
+var (
+	schemeHTTP  = []byte("http")
+	schemeHTTPS = []byte("https")
+)
+
+func (h *h1Conn) setLimits(l *Limits) {
+	h.conn.limits = l
+	h.parser = http1.Parser{Limits: l.wire(), Scheme: h.parser.Scheme}
+	h.in.Max = l.HeaderBytes
+	h.conn.socket.in, h.conn.socket.out = newPace(l.BodyTimeout, l.MinRate), newPace(l.BodyTimeout, l.MinRate)
+}
+
+func (h *h1Conn) serve() {
+	defer h.giveBack()
+	for h.await() && h.head() && h.exchange() {
+		if l := h.server().limits.Load(); l != h.conn.limits {
+			h.setLimits(l)
+		}
+	}
+}
+
+func (h *h1Conn) server() *Server { return h.conn.front.server }
+
+func (h *h1Conn) giveBack() {
+	h.in.Release()
+	putBuffer(h.in.Reset(nil, nil))
+	h.reply.giveBack()
+}
+
+// await waits for the first byte of a request, without buffers. False is the end of the connection.
+func (h *h1Conn) await() bool {
+	h.in.Release()
+	h.x.Reset()
+	c := h.conn
+	if len(h.in.Buffered()) == 0 && !h.idle() {
+		return h.close()
+	}
+	h.now = time.Now()
+	c.since.Store(int64(h.now.Sub(c.begun)))
+	return c.phase.CompareAndSwap(phaseBusy, phaseHead) || h.close()
+}
+
+func (h *h1Conn) idle() bool {
+	c := h.conn
+	if !c.phase.CompareAndSwap(phaseBusy, phaseIdle) || h.server().draining.Load() {
+		return false
+	}
+	putBuffer(h.in.TakeBuffer())
+	c.socket.readBy(time.Now(), c.limits.IdleTimeout)
+	n, err := h.stream.Read(h.first[:])
+	if err != nil || !c.phase.CompareAndSwap(phaseIdle, phaseBusy) {
+		return false
+	}
+	h.ahead = n
+	h.in.SetBuffer(getBuffer())
+	return true
+}
+
+// close ends the connection where nothing is on its way; it is false.
+func (h *h1Conn) close() bool {
+	h.stream.Close()
+	return false
+}
+
+// h1Source is what the Reader reads from: the byte that await got, then the stream.
+type h1Source h1Conn
+
+func (s *h1Source) Read(p []byte) (int, error) {
+	if s.ahead > 0 {
+		s.ahead = 0
+		return copy(p, s.first[:]), nil
+	}
+	return s.stream.Read(p)
+}
+
+// head reads the head of a request into x. The time for it is kept by tcpConn.look.
+func (h *h1Conn) head() bool {
+	for {
+		n, err := h.parser.Request(h.in.Buffered(), &h.x.Request)
+		if err == nil {
+			h.in.Pin(n)
+			return true
+		}
+		if err != http1.ErrIncomplete {
+			return h.refuse(err)
+		}
+		if err := h.in.Fill(); err != nil {
+			return h.noHead(err)
+		}
+	}
+}
+
+// noHead ends a connection whose client left, or was too slow, in the middle of a head.
+func (h *h1Conn) noHead(err error) bool {
+	switch {
+	case err == http1.ErrBufferFull:
+		return h.refuse(&http1.Error{Status: 431, Reason: "head too large"})
+	case timedOut(err) || err == errInterrupted:
+		h.server().counters.timedOut.Add(1)
+		return h.refuse(&http1.Error{Status: 408, Reason: "head too slow"})
+	}
+	return h.close()
+}
+
+// refuse answers what the parser did not take, and ends the connection.
+func (h *h1Conn) refuse(err error) bool {
+	status := 400
+	if e, ok := err.(*http1.Error); ok {
+		status = e.Status
+	}
+	h.server().counters.badRequests.Add(1)
+	h.reply.refuse(status)
+	return h.hangUp()
+}
+
+// hangUp ends the connection so that the client sees the answer sent before.
+func (h *h1Conn) hangUp() bool {
+	if c, ok := h.stream.(*tls.Conn); ok {
+		c.CloseWrite()
+	}
+	h.conn.socket.CloseWrite()
+	h.conn.socket.linger(lingerTime)
+	return h.close()
+}
+
+// exchange has the request answered; it is true if another may follow on the connection.
+func (h *h1Conn) exchange() bool {
+	c := h.conn
+	h.body.start()
+	h.reply.start()
+	if !c.phase.CompareAndSwap(phaseHead, phaseServing) {
+		return h.close()
+	}
+	h.server().opt.Handler.Serve(&h.x)
+	return h.settle() && c.phase.CompareAndSwap(phaseServing, phaseBusy)
+}
+
+// settle brings the connection to the end of the exchange.
+func (h *h1Conn) settle() bool {
+	r := &h.reply
+	switch {
+	case r.tunnel != nil:
+		r.tunnel.wait()
+		return false
+	case r.state != replyEnded:
+		r.Cut() // or else the client might take it for complete
+		return false
+	case h.body.drained():
+		h.conn.socket.pace(false)
+		return !r.closing || h.hangUp()
+	}
+	return h.hangUp()
+}
+
+// h1Body is the body of a request as the Handler reads it.
+type h1Body struct {
+	http1.Body
+	h       *h1Conn
+	whole   wholeBody
+	touched atomic.Bool // the Handler has read of it, or told the client to go on
+	slow    bool        // its deadline has passed
+}
+
+// start offers the body behind the head that was just read.
+func (b *h1Body) start() {
+	h, r := b.h, &b.h.x.Request
+	b.Body.Start(&h.in, h.parser.Framing, r.Length, h.parser.Limits)
+	b.touched.Store(false)
+	b.slow = false
+	if h.parser.Framing == http1.None {
+		return
+	}
+	if all, ok := b.Whole(); ok {
+		b.touched.Store(true)
+		r.Buffered = all
+		b.whole.left = all
+		r.Body = &b.whole
+		return
+	}
+	r.Body = b
+	r.Trailers = &b.Trailers
+}
+
+// Read waits for the client only as long as its pace allows.
+func (b *h1Body) Read(p []byte) (int, error) {
+	b.touched.Store(true)
+	b.h.conn.socket.pace(true)
+	n, err := b.Body.Read(p)
+	if err != nil && err != io.EOF && !b.slow && timedOut(err) {
+		b.slow = true
+		b.h.server().counters.timedOut.Add(1)
+	}
+	return n, err
+}
+
+// Close makes a Read that waits, and all later ones, fail: for an answer that does not need the rest of the
+// body. The connection ends with the exchange then.
+func (b *h1Body) Close() error {
+	if !b.Ended() {
+		b.h.conn.socket.Interrupt()
+	}
+	return nil
+}
+
+// drained reads what little may be left of the body. It is false if the next request cannot be found.
+func (b *h1Body) drained() bool {
+	if b.Ended() {
+		return true
+	}
+	if b.h.parser.Expect && !b.touched.Load() || b.h.reply.closing || b.h.conn.socket.interrupted.Load() {
+		return false
+	}
+	b.h.conn.socket.pace(false)
+	b.h.conn.socket.readBy(time.Now(), lingerTime)
+	io.CopyN(io.Discard, &b.Body, drainBytes)
+	return b.Ended()
+}
+
+// A wholeBody gives a body that was received with its head.
+type wholeBody struct{ left []byte }
+
+func (w *wholeBody) Read(p []byte) (int, error) {
+	n := copy(p, w.left)
+	if w.left = w.left[n:]; len(w.left) == 0 {
+		return n, io.EOF
+	}
+	return n, nil
+}

@@ -1,0 +1,53 @@
+package listen
+
+import (
+	"crypto/tls"
+	"log/slog"
+
+	"github.com/wedge-lb/wedge/edge/proxy"
+)
+
+// A Handler answers exchanges. Serve is called concurrently for different exchanges; it returns when x has been
+// answered, or cut, and nothing uses x any more. When it answered nothing, the client is dropped. A panic costs
+// the client its connection (h1) or stream.
+type Handler interface {
+	Serve(x *proxy.Exchange)
+}
+
+// Protocols is a set of what is spoken with clients.
+type Protocols uint8
+
+// The members of Protocols.
+const (
+	H1 Protocols = 1 << iota
+	H2
+	H3
+)
+
+// Options are what a Server works with for its whole life.
+type Options struct {
+	Handler Handler
+	// TLS is for ServeTLS and ServeQUIC; usually its GetConfigForClient decides by server name. The
+	// application protocols are set by the Server in copies of it and of what GetConfigForClient gives.
+	TLS       *tls.Config
+	Protocols Protocols // spoken over TLS and QUIC; default all. Plain TCP is h1 always.
+	Limits    Limits
+	// AltPort is the UDP port that answers over TLS advertise h3 on; 0 = do not.
+	AltPort uint16
+	// ResetKey and TokenKey let QUIC connections end cleanly, and tokens hold, over a restart; nil = random.
+	ResetKey, TokenKey *[32]byte
+	Logger             *slog.Logger // default: discard
+}
+
+func (o Options) withDefaults() Options {
+	if o.Protocols == 0 {
+		o.Protocols = H1 | H2 | H3
+	}
+	if o.TLS == nil {
+		o.TLS = &tls.Config{}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}

@@ -1,0 +1,228 @@
+package listen
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+	"github.com/wedge-lb/wedge/edge/proxy"
+)
+
+const (
+	h3StreamWindow    = 64 << 10
+	h3StreamWindowMax = 512 << 10
+	h3ConnWindow      = 128 << 10
+	h3ConnWindowMax   = 1 << 20
+	h3UniStreams      = 8 // control and two for QPACK, and some that are of no use
+
+	// h3Grace is how long after GOAWAY a request that was on its way may still come.
+	h3Grace = 500 * time.Millisecond
+	h3Look  = 50 * time.Millisecond
+)
+
+var (
+	errTooMany = errors.New("listen: connection over a limit")
+	errDrained = errors.New("listen: draining")
+)
+
+// A quicFront is one UDP listener with its connections, served by quic-go.
+type quicFront struct {
+	server    *Server
+	packets   net.PacketConn
+	transport *quic.Transport
+	listener  *quic.Listener
+	http3     *http3.Server
+	streams   *streams
+	pending   atomic.Int64 // handshakes in progress
+
+	quit    chan struct{} // closed when no more connections are accepted
+	quitOne sync.Once
+	ending  context.Context // done when what is left is to be cut
+	end     context.CancelFunc
+}
+
+func newQUICFront(s *Server, c net.PacketConn) (*quicFront, error) {
+	f := &quicFront{server: s, packets: c, quit: make(chan struct{})}
+	f.ending, f.end = context.WithCancel(context.Background())
+	f.streams = &streams{server: s, protocol: proxy.H3}
+	f.transport = &quic.Transport{
+		Conn:                c,
+		StatelessResetKey:   (*quic.StatelessResetKey)(orRandom(s.opt.ResetKey)),
+		TokenGeneratorKey:   (*quic.TokenGeneratorKey)(orRandom(s.opt.TokenKey)),
+		VerifySourceAddress: f.verify,
+		ConnContext:         f.admit,
+	}
+	f.http3 = &http3.Server{
+		Handler:        f.streams,
+		MaxHeaderBytes: s.limits.Load().HeaderBytes,
+		IdleTimeout:    s.limits.Load().IdleTimeout,
+		Logger:         slog.New(slog.DiscardHandler),
+	}
+	var err error
+	f.listener, err = f.transport.Listen(withProtocols(s.opt.TLS, []string{http3.NextProtoH3}), f.config(nil))
+	return f, err
+}
+
+func orRandom(k *[32]byte) *[32]byte {
+	if k == nil {
+		k = new([32]byte)
+		rand.Read(k[:]) // never fails
+	}
+	return k
+}
+
+// config is QUIC's for connections that begin now.
+func (f *quicFront) config(*quic.ClientInfo) *quic.Config {
+	l := f.server.limits.Load()
+	return &quic.Config{
+		GetConfigForClient:             f.configFor,
+		HandshakeIdleTimeout:           l.HandshakeTimeout / 2, // quic-go gives up at twice this
+		MaxIdleTimeout:                 l.IdleTimeout,
+		InitialStreamReceiveWindow:     h3StreamWindow,
+		MaxStreamReceiveWindow:         h3StreamWindowMax,
+		InitialConnectionReceiveWindow: h3ConnWindow,
+		MaxConnectionReceiveWindow:     h3ConnWindowMax,
+		MaxIncomingStreams:             int64(l.Streams),
+		MaxIncomingUniStreams:          h3UniStreams,
+	}
+}
+
+func (f *quicFront) configFor(info *quic.ClientInfo) (*quic.Config, error) { return f.config(info), nil }
+
+// verify asks a client to prove its address when many handshakes are in progress.
+func (f *quicFront) verify(net.Addr) bool {
+	return f.pending.Load() >= int64(f.server.limits.Load().RetryAbove)
+}
+
+// A quicConn is what a connection counts as.
+type quicConn struct {
+	client
+	front   *quicFront
+	pending atomic.Bool // its handshake is in progress
+}
+
+type quicConnKey struct{}
+
+// admit counts a connection in when its first packet is taken.
+func (f *quicFront) admit(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
+	s := f.server
+	limits := s.limits.Load()
+	peer := addrPort(info.RemoteAddr)
+	if f.pending.Load() >= int64(limits.Handshakes) || !s.gate.enter(overQUIC, peer.Addr(), limits) {
+		s.counters.refused.Add(1)
+		return nil, errTooMany
+	}
+	c := &quicConn{front: f, client: client{peer: peer, shard: s.shard.Add(1)}}
+	c.pending.Store(true)
+	f.pending.Add(1)
+	context.AfterFunc(ctx, c.left)
+	ctx = context.WithValue(ctx, clientKey{}, &c.client)
+	return context.WithValue(ctx, quicConnKey{}, c), nil
+}
+
+// shaken notes the end of the handshake.
+func (c *quicConn) shaken() bool {
+	if !c.pending.CompareAndSwap(true, false) {
+		return false
+	}
+	c.front.pending.Add(-1)
+	return true
+}
+
+// left counts the connection out.
+func (c *quicConn) left() {
+	s := c.front.server
+	if c.shaken() {
+		s.counters.handshakeErrors.Add(1)
+	}
+	s.gate.leave(overQUIC, c.peer.Addr())
+}
+
+// Accept gives http3 the connections whose handshake is done.
+func (f *quicFront) Accept(ctx context.Context) (*quic.Conn, error) {
+	conn, err := f.listener.Accept(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c, ok := conn.Context().Value(quicConnKey{}).(*quicConn); ok {
+		c.shaken()
+		c.sni = serverName(ptr(conn.ConnectionState().TLS))
+	}
+	f.server.counters.h3.Add(1)
+	return conn, nil
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// Addr and Close are for http3.
+func (f *quicFront) Addr() net.Addr { return f.packets.LocalAddr() }
+
+// Close closes the listener alone.
+func (f *quicFront) Close() error { return f.listener.Close() }
+
+// run serves until the listener is closed. Only then may http3 be told to shut down: a connection that it has
+// accepted and not yet counted would be missed.
+func (f *quicFront) run() error {
+	err := f.http3.ServeListener(f)
+	drained := f.closed()
+	f.drain()
+	told := make(chan struct{})
+	go f.hush(told)
+	f.http3.Shutdown(f.ending) // its error is ending's
+	f.end()
+	<-told
+	closed := errors.Join(f.transport.Close(), f.packets.Close())
+	f.streams.wait()
+	if drained {
+		return nil
+	}
+	return errors.Join(err, closed)
+}
+
+// hush ends a drain when no request has been in progress for a while: GOAWAY asks clients to close the
+// connection, and not all do.
+func (f *quicFront) hush(told chan struct{}) {
+	defer close(told)
+	tick := time.NewTicker(h3Look)
+	defer tick.Stop()
+	quiet := time.Duration(0)
+	for quiet < h3Grace {
+		select {
+		case <-tick.C:
+		case <-f.ending.Done():
+			return
+		}
+		if quiet += h3Look; f.streams.running() > 0 {
+			quiet = 0
+		}
+	}
+	f.end()
+}
+
+func (f *quicFront) closed() bool {
+	select {
+	case <-f.quit:
+		return true
+	default:
+		return false
+	}
+}
+
+func (f *quicFront) drain() {
+	f.quitOne.Do(func() {
+		close(f.quit)
+		f.listener.Close()
+	})
+}
+
+func (f *quicFront) cut() {
+	f.drain()
+	f.end()
+}

@@ -1,0 +1,254 @@
+package listen
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/wedge-lb/wedge/edge/http1"
+	"github.com/wedge-lb/wedge/edge/proxy"
+)
+
+// A stream is one request of h2 or h3 in net/http's form, as an exchange. What net/http's form hides or lets
+// pass is made up for here: the request is held to the rules of the h1 parser.
+type stream struct {
+	streamReply
+	owner  *streams
+	limits *Limits
+	r      *http.Request
+	x      proxy.Exchange
+	body   streamBody
+	mem    []byte // what the request's slices alias
+	names  []string
+}
+
+var streamPool = sync.Pool{New: func() any { return new(stream) }}
+
+func newStream(ss *streams, l *Limits, w http.ResponseWriter, r *http.Request) *stream {
+	st := streamPool.Get().(*stream)
+	c := ss.of(r)
+	st.owner, st.limits, st.r = ss, l, r
+	st.mem, st.names = st.mem[:0], st.names[:0]
+	st.x.Reset()
+	st.x.Protocol, st.x.Secure, st.x.SNI, st.x.Peer, st.x.Shard = ss.protocol, true, c.sni, c.peer, c.shard
+	st.x.Reply = &st.streamReply
+	st.streamReply = streamReply{st: st, w: w, control: *http.NewResponseController(w),
+		pace: newPace(l.BodyTimeout, l.MinRate)}
+	return st
+}
+
+// giveBack lets another request use st; only when nothing can call Abort on it any more.
+func (st *stream) giveBack() {
+	st.streamReply = streamReply{}
+	st.owner, st.limits, st.r = nil, nil, nil
+	st.body = streamBody{trailers: st.body.trailers[:0]}
+	st.x.Reset()
+	clear(st.names)
+	if cap(st.mem) <= 64<<10 {
+		streamPool.Put(st)
+	}
+}
+
+// keep copies s to where the request's slices live.
+func (st *stream) keep(s string) []byte {
+	n := len(st.mem)
+	st.mem = append(st.mem, s...)
+	return st.mem[n:len(st.mem):len(st.mem)]
+}
+
+// keepLower is keep with ASCII letters in lower case: names are so on the wire, net/http capitalises them.
+func (st *stream) keepLower(s string) []byte {
+	b := st.keep(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c | 0x20
+		}
+	}
+	return b
+}
+
+var errNoConnect = &http1.Error{Status: http.StatusMethodNotAllowed, Reason: "method CONNECT"}
+
+// fill makes the exchange's request. An error is an *http1.Error.
+func (st *stream) fill() error {
+	r, q := st.r, &st.x.Request
+	if r.Method == http.MethodConnect {
+		return errNoConnect
+	}
+	if r.TLS == nil { // x/net's way to say that :scheme was http
+		return &http1.Error{Status: http.StatusBadRequest, Reason: "invalid scheme"}
+	}
+	q.Method, q.Scheme = st.keep(r.Method), schemeHTTPS
+	if r.Host != "" {
+		q.Authority = st.keep(r.Host)
+	}
+	if err := q.SetTarget(st.keep(r.RequestURI)); err != nil {
+		return err
+	}
+	st.fields()
+	if err := q.Check(st.limits.wire()); err != nil {
+		return err
+	}
+	return st.length()
+}
+
+// fields copies the header's, in the order of their names: the client's own order is lost in the map.
+func (st *stream) fields() {
+	for name := range st.r.Header {
+		st.names = append(st.names, name)
+	}
+	slices.Sort(st.names)
+	for _, name := range st.names {
+		lower := st.keepLower(name)
+		for _, v := range st.r.Header[name] {
+			st.x.Request.Fields.Add(lower, st.keep(v))
+		}
+	}
+}
+
+// length decides whether there is a body. q.Length is the declared one.
+func (st *stream) length() error {
+	r, q := st.r, &st.x.Request
+	ended := r.ContentLength == 0 // h2: with the head; h3: says so
+	if ended && q.Length > 0 {
+		return &http1.Error{Status: http.StatusBadRequest, Reason: "declared body is missing"}
+	}
+	if q.Length == 0 || ended {
+		q.Length = 0
+		return nil
+	}
+	st.body.start(st, q.Length)
+	if q.Length == http1.Unknown && st.owner.protocol == proxy.H3 && seldomHasBody(r.Method) && !st.body.probe() {
+		q.Length = 0
+		return nil
+	}
+	q.Body, q.Trailers = &st.body, &st.body.trailers
+	return nil
+}
+
+func seldomHasBody(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodDelete:
+		return true
+	}
+	return false
+}
+
+// refuse answers what cannot be an exchange.
+func (st *stream) refuse(err error) {
+	status := http.StatusBadRequest
+	if e, ok := err.(*http1.Error); ok {
+		status = e.Status
+	}
+	h := st.w.Header()
+	h["Content-Length"] = []string{"0"}
+	st.w.WriteHeader(status)
+	st.giveBack()
+}
+
+// probeTime is how long an h3 request that should have no body may take to end: the end of its stream is not
+// told with the head, and comes in the same packet or right behind it.
+const probeTime = 200 * time.Millisecond
+
+// A streamBody reads the body of a request, at the pace that the limits demand.
+type streamBody struct {
+	st       *stream
+	src      io.ReadCloser
+	trailers http1.Fields
+	left     int64 // of the declared length; Unknown = not declared
+	pace     pace
+	until    time.Time // the armed deadline
+	first    [1]byte   // what probe read
+	ahead    int
+	err      error
+}
+
+func (b *streamBody) start(st *stream, length int64) {
+	*b = streamBody{st: st, src: st.r.Body, trailers: b.trailers[:0], left: length,
+		pace: newPace(st.limits.BodyTimeout, st.limits.MinRate)}
+}
+
+// probe is false if there is no body.
+func (b *streamBody) probe() bool {
+	b.st.control.SetReadDeadline(time.Now().Add(probeTime))
+	n, err := b.src.Read(b.first[:])
+	b.st.control.SetReadDeadline(time.Time{})
+	b.ahead = n
+	return n > 0 || err != io.EOF
+}
+
+// Read waits for the client only as long as its pace allows.
+func (b *streamBody) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	if b.ahead > 0 && len(p) > 0 {
+		b.ahead = 0
+		p[0] = b.first[0]
+		return 1, nil
+	}
+	start := time.Now()
+	b.arm(start)
+	n, err := b.src.Read(p)
+	b.pace.moved(n, time.Since(start))
+	if b.left >= 0 {
+		b.left -= int64(n)
+	}
+	if err != nil {
+		b.err = b.end(err)
+	}
+	return n, b.err
+}
+
+// end says how the body ended.
+func (b *streamBody) end(err error) error {
+	switch {
+	case err != io.EOF:
+		return err
+	case b.left > 0:
+		return io.ErrUnexpectedEOF
+	}
+	b.readTrailers()
+	return io.EOF
+}
+
+// arm sets the deadline, if it has moved by more than 1/32.
+func (b *streamBody) arm(now time.Time) {
+	want := now.Add(max(b.pace.left, 0))
+	if !b.until.After(want) && want.Sub(b.until) < b.pace.full/32 {
+		return
+	}
+	b.until = want
+	b.st.control.SetReadDeadline(want)
+}
+
+// readTrailers keeps the trailers that may be passed on.
+func (b *streamBody) readTrailers() {
+	st := b.st
+	for name, values := range st.r.Trailer {
+		lower := []byte(name)
+		for i, c := range lower {
+			if 'A' <= c && c <= 'Z' {
+				lower[i] = c | 0x20
+			}
+		}
+		if !http1.ValidFieldName(lower) || !http1.TrailerAllowed(lower) {
+			continue
+		}
+		for _, v := range values {
+			if value := []byte(v); http1.ValidFieldValue(value) {
+				b.trailers.Add(lower, value)
+			}
+		}
+	}
+	slices.SortStableFunc(b.trailers, func(x, y http1.Field) int { return slices.Compare(x.Name, y.Name) })
+}
+
+// Close makes a Read that waits, and all later ones, fail.
+func (b *streamBody) Close() error { return b.src.Close() }
+
+// lengthText is the value of a content-length field.
+func lengthText(n int64) []string { return []string{strconv.FormatInt(n, 10)} }

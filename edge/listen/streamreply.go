@@ -1,0 +1,161 @@
+package listen
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/wedge-lb/wedge/edge/http1"
+	"github.com/wedge-lb/wedge/edge/proxy"
+)
+
+var errNoSwitch = errors.New("listen: protocols switch on HTTP/1.1 only")
+
+// A streamReply answers one exchange through an http.ResponseWriter.
+type streamReply struct {
+	st      *stream
+	w       http.ResponseWriter
+	control http.ResponseController
+	state   uint8
+	bare    bool
+	left    int64 // of the declared length; Unknown = not declared
+	pending int   // bytes that the ResponseWriter may hold back
+	pace    pace
+	until   time.Time
+}
+
+// heldBack is the most of an answer that the ResponseWriters keep until the Handler returns.
+const heldBack = 4 << 10
+
+// Inform sends an interim answer.
+func (r *streamReply) Inform(status int, f http1.Fields) error {
+	if r.state != replyNone {
+		return errOrder
+	}
+	h := r.w.Header()
+	addFields(h, "", f)
+	r.w.WriteHeader(status)
+	clear(h)
+	return r.st.r.Context().Err()
+}
+
+func addFields(h http.Header, prefix string, f http1.Fields) {
+	for i := range f {
+		name := prefix + http.CanonicalHeaderKey(string(f[i].Name))
+		h[name] = append(h[name], string(f[i].Value))
+	}
+}
+
+// Head begins the answer. What the ResponseWriter would add by itself is turned off.
+func (r *streamReply) Head(status int, f http1.Fields, length int64) error {
+	if r.state != replyNone {
+		return errOrder
+	}
+	r.state = replyHead
+	r.bare = r.st.r.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
+	r.left = length
+	h := r.w.Header()
+	addFields(h, "", f)
+	for _, name := range [...]string{"Date", "Content-Type"} {
+		if _, ok := h[name]; !ok {
+			h[name] = nil
+		}
+	}
+	if length >= 0 && status != http.StatusNoContent {
+		h["Content-Length"] = lengthText(length)
+	}
+	if r.bare {
+		r.left = 0
+	}
+	if alt := r.st.owner.alt; alt != nil && h["Alt-Svc"] == nil {
+		h["Alt-Svc"] = []string{string(alt)}
+	}
+	if r.st.owner.protocol == proxy.H2 && r.st.owner.server.draining.Load() {
+		h["Connection"] = []string{"close"} // never sent: it makes x/net say GOAWAY
+	}
+	r.w.WriteHeader(status)
+	return nil
+}
+
+// Write sends p, or leaves it with the ResponseWriter.
+func (r *streamReply) Write(p []byte) (int, error) {
+	switch {
+	case r.state != replyHead:
+		return 0, errOrder
+	case len(p) == 0:
+		return 0, nil
+	case r.bare:
+		return 0, errNoBody
+	case r.left >= 0 && int64(len(p)) > r.left:
+		return 0, errLength
+	}
+	if r.left > 0 {
+		r.left -= int64(len(p))
+	}
+	if r.pending += len(p); r.pending <= heldBack {
+		return r.w.Write(p)
+	}
+	start := r.arm()
+	n, err := r.w.Write(p)
+	r.pending = 0
+	r.pace.moved(n, time.Since(start))
+	return n, err
+}
+
+// arm sets the deadline for a write that can block, if it has moved by more than 1/32.
+func (r *streamReply) arm() time.Time {
+	now := time.Now()
+	want := now.Add(max(r.pace.left, 0))
+	if r.until.After(want) || want.Sub(r.until) >= r.pace.full/32 {
+		r.until = want
+		r.control.SetWriteDeadline(want)
+	}
+	return now
+}
+
+// Flush sends what the ResponseWriter holds.
+func (r *streamReply) Flush() error {
+	if r.state != replyHead {
+		return errOrder
+	}
+	start := r.arm()
+	err := r.control.Flush()
+	r.pace.moved(r.pending, time.Since(start))
+	r.pending = 0
+	return err
+}
+
+// End completes the answer; the ResponseWriter sends what it holds when the Handler has returned.
+func (r *streamReply) End(trailers http1.Fields) error {
+	if r.state != replyHead {
+		return errOrder
+	}
+	if r.left > 0 {
+		r.Cut()
+		return io.ErrUnexpectedEOF
+	}
+	for i := range trailers {
+		if http1.TrailerAllowed(trailers[i].Name) {
+			addFields(r.w.Header(), http.TrailerPrefix, trailers[i:i+1])
+		}
+	}
+	if r.bare && r.st.owner.protocol == proxy.H3 {
+		// Or else quic-go tells the length of what was written of the body, 0.
+		if err := r.Flush(); err != nil {
+			return err
+		}
+	}
+	r.state = replyEnded
+	return nil
+}
+
+// Switch is for h1.
+func (r *streamReply) Switch([]byte, http1.Fields) (io.ReadWriteCloser, error) { return nil, errNoSwitch }
+
+// Cut has the stream reset once the Handler returns.
+func (r *streamReply) Cut() {
+	if r.state != replyEnded {
+		r.state = replyCut
+	}
+}
