@@ -100,7 +100,7 @@ func (a *authority) client(log *slog.Logger) *acme.Client {
 		UserAgent:   "wedge",
 		HTTPClient:  &http.Client{Transport: &boundedTransport{t}, Timeout: time.Minute},
 		PollTimeout: orderTimeout,
-		Logger:      slog.New(quieter{log.Handler()}),
+		Logger:      slog.New(quiet{log.Handler()}),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/certmagic"
+	"go.uber.org/zap"
 )
 
 const (
@@ -55,7 +56,7 @@ func newKeeper(m *Manager) *keeper {
 		GetConfigForCert:   func(certmagic.Certificate) (*certmagic.Config, error) { return nil, errNotMaintained },
 		RenewCheckInterval: m.opt.CheckEvery,
 		OCSPCheckInterval:  math.MaxInt64, // staples are refreshed when the keeper loads a certificate
-		Logger:             newZap(m.opt.Logger),
+		Logger:             zap.NewNop(),
 	})
 	return k
 }

@@ -42,7 +42,7 @@ func startPebble(t *testing.T, e *edge) *pebble {
 	profiles := map[string]ca.Profile{"default": {Description: "default"}}
 	p := &pebble{authority: ca.New(quiet, store, "", "ecdsa", 0, 1, profiles)}
 	validator := va.New(quiet, port(e.plain), port(e.tls), false, startDNS(t), store)
-	front := wfe.New(quiet, store, validator, p.authority, nil, false, false, 1, 1)
+	front := wfe.New(quiet, store, validator, p.authority, nil, false, false, 0, 0)
 	p.server = httptest.NewTLSServer(p.counting(front.Handler()))
 	t.Cleanup(p.server.Close)
 	p.caFile = filepath.Join(t.TempDir(), "pebble.pem")

@@ -8,21 +8,17 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// zapCore carries certmagic's log to slog. What certmagic calls information is detail here: the edge logs its
-// own line for each change of state.
+// zapCore carries certmagic's log to slog. Warnings stay; the rest is detail here: errors are returned as well,
+// and the edge logs its own line for each change of state.
 type zapCore struct{ handler slog.Handler }
 
 func newZap(l *slog.Logger) *zap.Logger { return zap.New(zapCore{l.Handler()}) }
 
 func level(l zapcore.Level) slog.Level {
-	switch {
-	case l >= zapcore.ErrorLevel:
-		return slog.LevelError
-	case l == zapcore.WarnLevel:
+	if l == zapcore.WarnLevel {
 		return slog.LevelWarn
-	default:
-		return slog.LevelDebug
 	}
+	return slog.LevelDebug
 }
 
 // Enabled implements zapcore.Core.
@@ -68,29 +64,22 @@ func attrs(fields []zapcore.Field) []slog.Attr {
 	return as
 }
 
-// quieter turns information of the ACME client into detail.
-type quieter struct{ slog.Handler }
+// quiet turns all that the ACME client says into detail; what matters of it comes back as an error.
+type quiet struct{ slog.Handler }
 
 // Enabled implements slog.Handler.
-func (q quieter) Enabled(ctx context.Context, l slog.Level) bool {
-	return q.Handler.Enabled(ctx, lower(l))
+func (q quiet) Enabled(ctx context.Context, _ slog.Level) bool {
+	return q.Handler.Enabled(ctx, slog.LevelDebug)
 }
 
 // Handle implements slog.Handler.
-func (q quieter) Handle(ctx context.Context, r slog.Record) error {
-	r.Level = lower(r.Level)
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	r.Level = slog.LevelDebug
 	return q.Handler.Handle(ctx, r)
 }
 
 // WithAttrs implements slog.Handler.
-func (q quieter) WithAttrs(a []slog.Attr) slog.Handler { return quieter{q.Handler.WithAttrs(a)} }
+func (q quiet) WithAttrs(a []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(a)} }
 
 // WithGroup implements slog.Handler.
-func (q quieter) WithGroup(name string) slog.Handler { return quieter{q.Handler.WithGroup(name)} }
-
-func lower(l slog.Level) slog.Level {
-	if l < slog.LevelWarn {
-		return slog.LevelDebug
-	}
-	return l
-}
+func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name)} }
