@@ -7,8 +7,8 @@ package sdk
 // Hashing with Bounded Loads, AAAI 2021).
 //
 // The average comes from the host's counts. Asking for all would cost a call for each backend,
-// so a pick asks for the backends it considers and for the next few of a round; with n
-// backends the average is at most n/4 picks of its instance old.
+// so a pick asks for the backends it considers and for the next one of a round; with n
+// backends the average is at most n picks of its instance old.
 type Bounded struct {
 	Factor float64 // above 1; 1.25 lets a backend carry a quarter more than the average
 
@@ -21,7 +21,7 @@ type Bounded struct {
 
 const (
 	boundedTries  = 8 // choices of one key before the least loaded of them is taken
-	boundedRounds = 4 // backends whose load a pick asks for, to keep the average fresh
+	boundedRounds = 1 // backends whose load a pick asks for, to keep the average fresh
 )
 
 // Update takes in a table.

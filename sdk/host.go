@@ -13,11 +13,14 @@ type Host struct {
 	imports
 }
 
-// InFlight is the number of requests that this edge has in flight to a backend.
-func (h Host) InFlight(backend int) int { return int(h.inFlight(uint32(backend))) }
+// InFlight is the number of requests that this edge has in flight to a backend, 0 for a row
+// that the table does not have.
+func (h Host) InFlight(backend int) int { return int(max(h.inFlight(uint32(backend)), 0)) }
 
 // Latency is the moving average of a backend's time to the response head; 0 = none yet.
-func (h Host) Latency(backend int) time.Duration { return time.Duration(h.latency(uint32(backend))) }
+func (h Host) Latency(backend int) time.Duration {
+	return time.Duration(max(h.latency(uint32(backend)), 0))
+}
 
 // Random is 64 random bits, seeded by the host. Rand makes many out of one.
 func (h Host) Random() uint64 { return uint64(h.random()) }

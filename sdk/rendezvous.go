@@ -13,6 +13,7 @@ import (
 type Rendezvous struct {
 	nodes   []node        // usable backends, in groups of equal weight
 	classes []weightClass // the groups
+	log     *logTable
 }
 
 type node struct {
@@ -37,6 +38,9 @@ func NewRendezvous(b Backends) Rendezvous {
 
 // Update takes in a table.
 func (t *Rendezvous) Update(b Backends) {
+	if t.log == nil {
+		t.log = newLogTable()
+	}
 	t.nodes, t.classes = t.nodes[:0], t.classes[:0]
 	for i := range b.Len() {
 		if b.Usable(i) {
@@ -66,8 +70,7 @@ func (t *Rendezvous) Pick(r *Request, key uint64) int {
 		if len(t.classes) == 1 {
 			return owner
 		}
-		unit := (float64(hash>>11) + 0.5) / (1 << 53) // between 0 and 1, neither of them
-		if cost := -math.Log(unit) / c.weight; cost < least {
+		if cost := t.log.negLog2(hash) / c.weight; cost < least {
 			best, least = owner, cost
 		}
 	}
@@ -78,8 +81,7 @@ func (t *Rendezvous) Pick(r *Request, key uint64) int {
 func highest(nodes []node, r *Request, key uint64) (owner int, hash uint64) {
 	owner = -1
 	for _, n := range nodes {
-		h := Mix(key ^ n.id)
-		if (h > hash || owner < 0) && !excludes(r, int(n.owner)) {
+		if h := Mix(key ^ n.id); (h > hash || owner < 0) && !excludes(r, int(n.owner)) {
 			owner, hash = int(n.owner), h
 		}
 	}
