@@ -40,6 +40,7 @@ func newH1Conn(c *tcpConn, stream net.Conn, state *tls.ConnectionState) *h1Conn 
 	h.x = proxy.Exchange{Protocol: proxy.H1, Peer: c.peer, Shard: c.shard, Reply: &h.reply}
 	if state != nil {
 		h.parser.Scheme, h.x.Secure, h.x.SNI = schemeHTTPS, true, serverName(state)
+		h.x.Guard = c.front.server.guard(state, stream.LocalAddr())
 	}
 	h.body.h, h.reply.h = h, h
 	h.setLimits(c.limits)

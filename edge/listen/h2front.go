@@ -54,6 +54,7 @@ func (f *h2Front) serve(c *tcpConn, t *tls.Conn) {
 	state := t.ConnectionState()
 	streams := &streams{server: s, limits: set.limits, protocol: proxy.H2, alt: s.altSvc}
 	streams.client = client{peer: c.peer, shard: c.shard, sni: serverName(&state)}
+	streams.guard = s.guard(&state, t.LocalAddr())
 	defer streams.wait()
 	set.http2.ServeConn(t, &http2.ServeConnOpts{
 		Context: context.Background(), BaseConfig: set.base, Handler: streams,

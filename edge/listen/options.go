@@ -3,6 +3,7 @@ package listen
 import (
 	"crypto/tls"
 	"log/slog"
+	"net"
 
 	"github.com/wedge-lb/wedge/edge/proxy"
 )
@@ -32,6 +33,8 @@ type Options struct {
 	TLS       *tls.Config
 	Protocols Protocols // spoken over TLS and QUIC; default all. Plain TCP is h1 always.
 	Limits    Limits
+	// Guard tells, once for each connection, which hosts its handshake stands for; nil = all.
+	Guard func(state *tls.ConnectionState, local net.Addr) proxy.Guard
 	// AltPort is the UDP port that answers over TLS advertise h3 on; 0 = do not.
 	AltPort uint16
 	// ResetKey and TokenKey let QUIC connections end cleanly, and tokens hold, over a restart; nil = random.

@@ -94,7 +94,9 @@ func (f *quicFront) config(*quic.ClientInfo) *quic.Config {
 	}
 }
 
-func (f *quicFront) configFor(info *quic.ClientInfo) (*quic.Config, error) { return f.config(info), nil }
+func (f *quicFront) configFor(info *quic.ClientInfo) (*quic.Config, error) {
+	return f.config(info), nil
+}
 
 // verify asks a client to prove its address when many handshakes are in progress.
 func (f *quicFront) verify(net.Addr) bool {
@@ -153,13 +155,12 @@ func (f *quicFront) Accept(ctx context.Context) (*quic.Conn, error) {
 	}
 	if c, ok := conn.Context().Value(quicConnKey{}).(*quicConn); ok {
 		c.shaken()
-		c.sni = serverName(ptr(conn.ConnectionState().TLS))
+		state := conn.ConnectionState().TLS
+		c.sni, c.guard = serverName(&state), f.server.guard(&state, conn.LocalAddr())
 	}
 	f.server.counters.h3.Add(1)
 	return conn, nil
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // Addr and Close are for http3.
 func (f *quicFront) Addr() net.Addr { return f.packets.LocalAddr() }

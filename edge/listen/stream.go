@@ -34,7 +34,7 @@ func newStream(ss *streams, l *Limits, w http.ResponseWriter, r *http.Request) *
 	st.mem, st.names = st.mem[:0], st.names[:0]
 	st.x.Reset()
 	st.x.Protocol, st.x.Secure, st.x.SNI, st.x.Peer, st.x.Shard = ss.protocol, true, c.sni, c.peer, c.shard
-	st.x.Reply = &st.streamReply
+	st.x.Reply, st.x.Guard = &st.streamReply, c.guard
 	st.streamReply = streamReply{st: st, w: w, control: *http.NewResponseController(w),
 		pace: newPace(l.BodyTimeout, l.MinRate)}
 	return st

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"sync"
+
+	"github.com/wedge-lb/wedge/edge/proxy"
 )
 
 // client is what all requests of one h2 or h3 connection have in common.
@@ -13,6 +15,7 @@ type client struct {
 	peer  netip.AddrPort
 	shard uint32
 	sni   string
+	guard proxy.Guard
 }
 
 type clientKey struct{}

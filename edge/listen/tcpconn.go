@@ -149,5 +149,13 @@ func serverName(state *tls.ConnectionState) string {
 	return strings.ToLower(state.ServerName)
 }
 
+// guard is what the handshake of a connection stands for.
+func (s *Server) guard(state *tls.ConnectionState, local net.Addr) proxy.Guard {
+	if s.opt.Guard == nil {
+		return nil
+	}
+	return s.opt.Guard(state, local)
+}
+
 // timedOut tells whether err is a deadline's.
 func timedOut(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

@@ -60,14 +60,15 @@ func (p *Proxy) admit(x *Exchange) bool {
 
 // served asks the connection's guard once for each new host and generation.
 func (x *Exchange) served() bool {
-	if x.Guard == nil || x.guarded == x.gen && x.host == string(x.Request.Authority) {
+	known := x.guarded == x.gen && x.vouched == x.Guard && x.host == string(x.Request.Authority)
+	if x.Guard == nil || known {
 		return true
 	}
 	host := string(x.Request.Authority)
 	if !x.Guard.Serves(host) {
 		return false
 	}
-	x.host, x.guarded = host, x.gen
+	x.host, x.vouched, x.guarded = host, x.Guard, x.gen
 	return true
 }
 

@@ -42,6 +42,7 @@ type Reply interface {
 
 // A Guard is what a TLS handshake proved: it tells which hosts' requests may use the connection. A request for
 // another is answered 421 (RFC 9110 15.5.20).
+// It is compared, so it should be a pointer.
 type Guard interface{ Serves(host string) bool }
 
 // An Exchange is one request and the way to answer it. The front that received the request fills it, calls
@@ -65,7 +66,8 @@ type state struct {
 	route   *Route
 	start   time.Time
 	trusted bool   // the peer is a trusted proxy
-	host    string // the last host that the guard served, under guarded
+	host    string // the last host that vouched served, under guarded
+	vouched Guard
 	guarded *Generation
 	textOf  netip.AddrPort
 	text    []byte // the peer's address
