@@ -58,6 +58,15 @@ func newEdge(t *testing.T) *edge {
 	return e
 }
 
+// takePlain ends the plain listener and returns a new one on its port.
+func (e *edge) takePlain(t *testing.T) net.Listener {
+	t.Helper()
+	e.plain.Close()
+	l, err := net.Listen("tcp", e.plain.Addr().String())
+	require.NoError(t, err)
+	return l
+}
+
 // use puts m behind the listeners.
 func (e *edge) use(m *certs.Manager) { e.manager.Store(m) }
 

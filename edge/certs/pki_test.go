@@ -78,7 +78,7 @@ func (p *partner) roots() *x509.CertPool {
 	return pool
 }
 
-func writePEM(t *testing.T, path, kind string, der []byte) {
+func writePEM(t testing.TB, path, kind string, der []byte) {
 	t.Helper()
 	data := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 	require.NoError(t, os.WriteFile(path, data, 0o600))
@@ -100,4 +100,16 @@ func internal(name string, auth certs.ClientAuth, hosts ...string) certs.Site {
 func apply(t *testing.T, m *certs.Manager, sites ...certs.Site) {
 	t.Helper()
 	require.NoError(t, m.Apply(t.Context(), certs.Settings{Sites: sites}))
+}
+
+func newFuzzAuthority(f *testing.F) string {
+	f.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(f, err)
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	require.NoError(f, err)
+	file := filepath.Join(f.TempDir(), "ca.pem")
+	require.NoError(f, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	return file
 }
