@@ -60,15 +60,22 @@ func (b *Backend) Load() *Load { return b.load }
 // Load counts what a backend is doing. It is safe for concurrent use.
 type Load struct {
 	inFlight atomic.Int64
+	begun    atomic.Uint64
 	latency  atomic.Int64 // moving average of time to the response head, ns
-	_        [48]byte     // a backend's counters stay on a cache line of their own
+	_        [40]byte     // a backend's counters stay on a cache line of their own
 }
 
 // InFlight is the number of requests in progress, streams included until they end.
 func (l *Load) InFlight() int64 { return l.inFlight.Load() }
 
 // Begin counts a request in; End must follow once it has ended.
-func (l *Load) Begin() { l.inFlight.Add(1) }
+func (l *Load) Begin() {
+	l.inFlight.Add(1)
+	l.begun.Add(1)
+}
+
+// Begun is the number of requests that ever began.
+func (l *Load) Begun() uint64 { return l.begun.Load() }
 
 // End counts a request out.
 func (l *Load) End() { l.inFlight.Add(-1) }

@@ -13,17 +13,14 @@ var ErrNoBackend = errors.New("no backend available")
 // two choices on requests in flight, weighted (Mitzenmacher, "The Power of Two Choices in Randomized Load
 // Balancing", 2001). It cannot fail while one backend is available. It is safe for concurrent use if Random is.
 type Chooser struct {
-	Random func() uint64                // uniform
-	Fault  func(f PickFault, err error) // hears why the fallback decided instead of the Picker; nil = nobody
+	Random func() uint64 // uniform
 }
 
-// A PickFault is why a Picker's word was not taken.
-type PickFault uint8
-
-const (
-	PickerFailed PickFault = iota // it gave an error
-	BadPick                       // it named a backend that is out of range, not available or tried already
-)
+// A Blamed is a Picker that wants to hear of its bad picks: backends that are out of range, not available or
+// tried already, though the table that it was given said so. BadPick is called concurrently.
+type Blamed interface {
+	BadPick()
+}
 
 // Choose fills d with p's choice, or with the fallback's if p is nil, abstains or fails. The error is
 // ErrNoBackend or nil.
@@ -41,13 +38,12 @@ func (c *Chooser) ask(p Picker, r *Request, s *Set, d *Decision) bool {
 	err := p.Pick(r, s, d)
 	d.Elapsed = time.Since(start)
 	if err != nil {
-		c.fault(PickerFailed, err)
 		d.Reason = "fault"
 		return false
 	}
 	switch d.Verdict {
 	case Route:
-		return c.accept(r, s, d)
+		return accept(p, r, s, d)
 	case Reject, Respond:
 		d.Outcome = Rejected
 		return true
@@ -56,14 +52,18 @@ func (c *Chooser) ask(p Picker, r *Request, s *Set, d *Decision) bool {
 	return false
 }
 
-func (c *Chooser) accept(r *Request, s *Set, d *Decision) bool {
+// accept holds a picker's choice to the rules.
+func accept(p Picker, r *Request, s *Set, d *Decision) bool {
 	b := d.Backend
-	if b != nil && s.Row(b.Index) != b {
+	stale := b != nil && s.Row(b.Index) != b
+	if stale {
 		b = s.Find(b.ID) // the picker saw the table before this one
 	}
 	pinned := b != nil && r.Pinned != nil && r.Pinned.ID == b.ID
 	if b == nil || !s.Available(b, pinned) || r.excludes(b.ID) {
-		c.fault(BadPick, nil)
+		if blamed, ok := p.(Blamed); ok && !stale {
+			blamed.BadPick()
+		}
 		d.Reason = "bad_pick"
 		return false
 	}
@@ -77,12 +77,6 @@ func (c *Chooser) accept(r *Request, s *Set, d *Decision) bool {
 		d.Outcome, d.Reason = New, "chosen"
 	}
 	return true
-}
-
-func (c *Chooser) fault(f PickFault, err error) {
-	if c.Fault != nil {
-		c.Fault(f, err)
-	}
 }
 
 func (c *Chooser) fallback(r *Request, s *Set, d *Decision) error {

@@ -12,6 +12,7 @@ import (
 type Pool struct {
 	name    string
 	current atomic.Pointer[Set]
+	budget  Budget
 	// observer hears of every attempt; nil = nobody.
 	observer atomic.Pointer[ResultFunc]
 
@@ -44,6 +45,9 @@ func (p *Pool) Name() string { return p.name }
 
 // Set is the current table.
 func (p *Pool) Set() *Set { return p.current.Load() }
+
+// Retry tells whether one more attempt is within the pool's budget for retries, percent of its requests.
+func (p *Pool) Retry(percent int, now time.Time) bool { return p.budget.Take(p.Set(), percent, now) }
 
 // Update replaces the backends. What is known of an id that stays is kept; an id that leaves is forgotten,
 // though requests in progress still count on the row they hold. IDs must be distinct.

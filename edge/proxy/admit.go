@@ -23,6 +23,7 @@ type Route struct {
 	Observer balance.Observer // hears the results; nil = nobody
 	Affinity *affinity.Affinity
 	Attempts uint32        // in all, each on another backend; at least 1
+	Budget   int           // retries in percent of the pool's requests
 	Timeout  time.Duration // to the head of the answer, all attempts together; 0 = none
 	Metrics  *observe.Route
 	Decided  *observe.Strategy

@@ -35,7 +35,9 @@ func (p *Proxy) again(x *Exchange, f *balance.Failure, attempt uint32) bool {
 	if f.Sent || f.Kind == balance.ClientGone || f.Kind == balance.BadRequestBody || x.expired() {
 		return false
 	}
-	return attempt+1 < x.route.Attempts && len(x.tried) < len(x.route.Pool.Set().Backends)
+	pool := x.route.Pool
+	return attempt+1 < x.route.Attempts && len(x.tried) < len(pool.Set().Backends) &&
+		pool.Retry(x.route.Budget, time.Now())
 }
 
 func (p *Proxy) refuse(x *Exchange, f *balance.Failure) {

@@ -19,6 +19,7 @@ var ErrQuarantined = errors.New("strategy quarantined")
 // balance.Observer.
 type Handle struct {
 	serving atomic.Pointer[serving]
+	owner   *Strategy
 	outage  *quarantine
 }
 
@@ -70,3 +71,8 @@ func (h *Handle) Observes() bool {
 	now := h.serving.Load()
 	return now != nil && now.observes
 }
+
+// BadPick counts a choice that could not be taken as a fault of the plugin.
+func (h *Handle) BadPick() { h.owner.fault(&plugin.Fault{Kind: plugin.BadIndex, Step: "pick", Text: badPick}) }
+
+const badPick = "chose a backend that is out of range, not available or tried already"

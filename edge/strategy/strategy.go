@@ -72,7 +72,7 @@ func (s *Strategy) Picker(pool *balance.Pool) *Handle {
 func (s *Strategy) handleLocked(pool *balance.Pool) *Handle {
 	h := s.handles[pool]
 	if h == nil {
-		h = &Handle{outage: &s.outage}
+		h = &Handle{owner: s, outage: &s.outage}
 		s.handles[pool] = h
 	}
 	return h
