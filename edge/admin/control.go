@@ -1,0 +1,138 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// Control is the edge as its operator sees it. It is called concurrently. An error that is a *Problem reaches
+// the operator as it is, any other as a 500 with its text.
+type Control interface {
+	Reporter
+	Configurer
+	Strategist
+	Operator
+	Certifier
+}
+
+// A Reporter tells what runs.
+type Reporter interface {
+	Status() Status
+	Ready() error // nil if requests are served; else why not
+}
+
+// A Configurer has the configuration.
+type Configurer interface {
+	Config() ([]byte, error)          // the one in force as YAML, without secrets
+	Reload(ctx context.Context) error // reads it again; an error means that nothing changed
+}
+
+// A Strategist has the strategies.
+type Strategist interface {
+	Strategies() []Strategy // by name
+	// Swap replaces what a strategy runs, while it runs; an error means that nothing changed.
+	Swap(ctx context.Context, strategy string, s Swap) (Strategy, error)
+}
+
+// An Operator has the pools.
+type Operator interface {
+	Pools() []Pool // by name
+	// SetState overrides the configured state of a backend; StateConfigured takes that back.
+	SetState(pool, backend, state string) error
+}
+
+// A Certifier has the certificates.
+type Certifier interface {
+	Certificates() []Certificate
+	Authority() ([]byte, error) // root of the local CA, PEM
+}
+
+// The states that an operator can ask for.
+const (
+	StateReady       = "ready"
+	StateDrain       = "drain"
+	StateMaintenance = "maintenance"
+	StateConfigured  = "configured" // what the configuration says
+)
+
+// Status is what runs.
+type Status struct {
+	Version    string     `json:"version"`
+	PID        int        `json:"pid"`
+	Started    time.Time  `json:"started"`
+	Ready      bool       `json:"ready"`
+	NotReady   string     `json:"not_ready,omitempty"` // why
+	ConfigFile string     `json:"config_file,omitempty"`
+	Generation uint64     `json:"generation"` // configurations taken, from 1
+	LastReload *Reload    `json:"last_reload,omitempty"`
+	Listeners  []Listener `json:"listeners"`
+}
+
+// Reload is how the last reload went.
+type Reload struct {
+	At    time.Time `json:"at"`
+	OK    bool      `json:"ok"`
+	Error string    `json:"error,omitempty"`
+}
+
+// Listener is one address that clients reach the edge at.
+type Listener struct {
+	Network     string   `json:"network"` // tcp or udp
+	Address     string   `json:"address"`
+	Protocols   []string `json:"protocols"`
+	Connections int64    `json:"connections"`
+}
+
+// Strategy is one strategy and what it runs.
+type Strategy struct {
+	Name       string            `json:"name"`
+	Use        string            `json:"use"`    // builtin/NAME, a plugin's name, or the file that was swapped in
+	Digest     string            `json:"digest"` // of the module, SHA-256 in hex
+	Options    json.RawMessage   `json:"options,omitempty"`
+	State      string            `json:"state"`
+	Generation uint64            `json:"generation"` // modules that it has run, from 1
+	Since      time.Time         `json:"since"`      // of the generation
+	Instances  int               `json:"instances"`
+	Decisions  map[string]uint64 `json:"decisions,omitempty"` // by outcome
+	Faults     map[string]uint64 `json:"faults,omitempty"`    // by kind
+	LastFault  string            `json:"last_fault,omitempty"`
+}
+
+// Swap is what a strategy is to run. Module, if given, is used under the name Use; else Use is builtin/NAME, the
+// name of a configured plugin, or the path of a file that the edge can read.
+type Swap struct {
+	Use     string          `json:"use"`
+	Options json.RawMessage `json:"options,omitempty"` // none = those it has
+	Module  []byte          `json:"module,omitempty"`  // base64 in JSON
+}
+
+// Pool is one pool and its backends.
+type Pool struct {
+	Name     string    `json:"name"`
+	Strategy string    `json:"strategy"`
+	Backends []Backend `json:"backends"` // by id
+}
+
+// Backend is one backend and its state.
+type Backend struct {
+	ID        string `json:"id"`
+	Address   string `json:"address"`
+	Zone      string `json:"zone,omitempty"`
+	Weight    uint32 `json:"weight"`
+	State     string `json:"state"`    // ready, draining, down or maintenance
+	Override  bool   `json:"override"` // an operator's word stands before the configuration's
+	Down      bool   `json:"down"`     // its probes fail
+	Ejected   bool   `json:"ejected"`  // it failed too many requests
+	InFlight  int64  `json:"in_flight"`
+	LatencyNS int64  `json:"latency_ns"` // moving average to the head of an answer; 0 = none yet
+}
+
+// Certificate is one certificate that is served.
+type Certificate struct {
+	Names    []string  `json:"names"`
+	Issuer   string    `json:"issuer"`
+	Source   string    `json:"source"` // acme, internal or file
+	NotAfter time.Time `json:"not_after"`
+	Error    string    `json:"error,omitempty"` // why it could not be had or renewed
+}
