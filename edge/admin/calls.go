@@ -173,7 +173,8 @@ func (s *Server) authority(*http.Request) (any, error) {
 func readJSON(r *http.Request, into any, limit int64) error {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/json" {
-		return newProblem(http.StatusUnsupportedMediaType, "the body is not JSON", "send Content-Type: application/json")
+		return newProblem(http.StatusUnsupportedMediaType, "the body is not JSON",
+			"send Content-Type: application/json")
 	}
 	body, err := readBody(r, limit)
 	if err != nil {

@@ -46,49 +46,57 @@ func NewClient(listen, token string) (*Client, error) {
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Status tells what runs.
-func (c *Client) Status(ctx context.Context) (s Status, err error) {
-	return s, c.get(ctx, "/v1/status", &s)
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	return get[Status](ctx, c, "/v1/status")
 }
 
 // Ready is nil if the edge serves requests.
-func (c *Client) Ready(ctx context.Context) error { return c.get(ctx, "/readyz", nil) }
+func (c *Client) Ready(ctx context.Context) error {
+	_, err := get[[]byte](ctx, c, "/readyz")
+	return err
+}
 
 // Config is the configuration in force, as YAML without secrets.
-func (c *Client) Config(ctx context.Context) ([]byte, error) { return c.text(ctx, "/v1/config") }
+func (c *Client) Config(ctx context.Context) ([]byte, error) {
+	return get[[]byte](ctx, c, "/v1/config")
+}
 
 // Reload makes the edge read its configuration again.
-func (c *Client) Reload(ctx context.Context) (s Status, err error) {
-	return s, c.call(ctx, http.MethodPost, "/v1/config/reload", nil, &s)
+func (c *Client) Reload(ctx context.Context) (Status, error) {
+	return ask[Status](ctx, c, http.MethodPost, "/v1/config/reload", nil)
 }
 
 // Strategies lists the strategies.
-func (c *Client) Strategies(ctx context.Context) (list []Strategy, err error) {
-	return list, c.get(ctx, "/v1/strategies", &list)
+func (c *Client) Strategies(ctx context.Context) ([]Strategy, error) {
+	return get[[]Strategy](ctx, c, "/v1/strategies")
 }
 
 // Strategy is one strategy.
-func (c *Client) Strategy(ctx context.Context, name string) (s Strategy, err error) {
-	return s, c.get(ctx, "/v1/strategies/"+url.PathEscape(name), &s)
+func (c *Client) Strategy(ctx context.Context, name string) (Strategy, error) {
+	return get[Strategy](ctx, c, "/v1/strategies/"+url.PathEscape(name))
 }
 
 // Swap replaces what a strategy runs.
-func (c *Client) Swap(ctx context.Context, name string, swap Swap) (s Strategy, err error) {
-	return s, c.call(ctx, http.MethodPost, "/v1/strategies/"+url.PathEscape(name)+"/swap", swap, &s)
+func (c *Client) Swap(ctx context.Context, name string, swap Swap) (Strategy, error) {
+	return ask[Strategy](ctx, c, http.MethodPost, "/v1/strategies/"+url.PathEscape(name)+"/swap", swap)
 }
 
 // Pools lists the pools.
-func (c *Client) Pools(ctx context.Context) (list []Pool, err error) {
-	return list, c.get(ctx, "/v1/pools", &list)
+func (c *Client) Pools(ctx context.Context) ([]Pool, error) { return get[[]Pool](ctx, c, "/v1/pools") }
+
+// Pool is one pool.
+func (c *Client) Pool(ctx context.Context, name string) (Pool, error) {
+	return get[Pool](ctx, c, "/v1/pools/"+url.PathEscape(name))
 }
 
 // Backend is one backend of a pool.
-func (c *Client) Backend(ctx context.Context, pool, id string) (b Backend, err error) {
-	return b, c.get(ctx, backendPath(pool, id), &b)
+func (c *Client) Backend(ctx context.Context, pool, id string) (Backend, error) {
+	return get[Backend](ctx, c, backendPath(pool, id))
 }
 
-// SetState overrides the configured state of a backend; see the States.
-func (c *Client) SetState(ctx context.Context, pool, id, state string) (b Backend, err error) {
-	return b, c.call(ctx, http.MethodPatch, backendPath(pool, id), map[string]string{"state": state}, &b)
+// SetState overrides the configured state of a backend; see StateReady and its neighbours.
+func (c *Client) SetState(ctx context.Context, pool, id, state string) (Backend, error) {
+	return ask[Backend](ctx, c, http.MethodPatch, backendPath(pool, id), map[string]string{"state": state})
 }
 
 func backendPath(pool, id string) string {
@@ -96,53 +104,54 @@ func backendPath(pool, id string) string {
 }
 
 // Certificates lists the certificates.
-func (c *Client) Certificates(ctx context.Context) (list []Certificate, err error) {
-	return list, c.get(ctx, "/v1/certificates", &list)
+func (c *Client) Certificates(ctx context.Context) ([]Certificate, error) {
+	return get[[]Certificate](ctx, c, "/v1/certificates")
 }
 
 // Authority is the root of the local CA, as PEM.
-func (c *Client) Authority(ctx context.Context) ([]byte, error) { return c.text(ctx, "/v1/ca") }
+func (c *Client) Authority(ctx context.Context) ([]byte, error) { return get[[]byte](ctx, c, "/v1/ca") }
 
 // Metrics is what Prometheus would scrape.
-func (c *Client) Metrics(ctx context.Context) ([]byte, error) { return c.text(ctx, "/metrics") }
+func (c *Client) Metrics(ctx context.Context) ([]byte, error) { return get[[]byte](ctx, c, "/metrics") }
 
-func (c *Client) text(ctx context.Context, path string) (body []byte, err error) {
-	return body, c.call(ctx, http.MethodGet, path, nil, &body)
+func get[T any](ctx context.Context, c *Client, path string) (T, error) {
+	return ask[T](ctx, c, http.MethodGet, path, nil)
 }
 
-func (c *Client) get(ctx context.Context, path string, into any) error {
-	return c.call(ctx, http.MethodGet, path, nil, into)
+// ask sends a value as JSON (nil = none) and reads the answer, from JSON unless T is []byte.
+func ask[T any](ctx context.Context, c *Client, method, path string, send any) (answer T, err error) {
+	body, err := c.exchange(ctx, method, path, send)
+	if err != nil {
+		return answer, err
+	}
+	if raw, ok := any(&answer).(*[]byte); ok {
+		*raw = body
+		return answer, nil
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return answer, fmt.Errorf("admin %s: answer to %s: %w", c.address.name, path, err)
+	}
+	return answer, nil
 }
 
-// call sends a value as JSON (nil = none) and reads the answer into a *[]byte as it is, or as JSON.
-func (c *Client) call(ctx context.Context, method, path string, send, into any) error {
+func (c *Client) exchange(ctx context.Context, method, path string, send any) ([]byte, error) {
 	r, err := c.request(ctx, method, path, send)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a, err := c.http.Do(r)
 	if err != nil {
-		return fmt.Errorf("admin %s: %w", c.address.name, err)
+		return nil, fmt.Errorf("admin %s: %w", c.address.name, err)
 	}
 	defer a.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(a.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("admin %s: %s: %w", c.address.name, path, err)
+		return nil, fmt.Errorf("admin %s: %s: %w", c.address.name, path, err)
 	}
 	if a.StatusCode != http.StatusOK {
-		return problemIn(a.StatusCode, body)
+		return nil, problemIn(a.StatusCode, body)
 	}
-	switch into := into.(type) {
-	case nil:
-		return nil
-	case *[]byte:
-		*into = body
-		return nil
-	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("admin %s: answer to %s: %w", c.address.name, path, err)
-	}
-	return nil
+	return body, nil
 }
 
 func (c *Client) request(ctx context.Context, method, path string, send any) (*http.Request, error) {

@@ -87,7 +87,7 @@ type Listener struct {
 // Strategy is one strategy and what it runs.
 type Strategy struct {
 	Name       string            `json:"name"`
-	Use        string            `json:"use"`    // builtin/NAME, a plugin's name, or the file that was swapped in
+	Use        string            `json:"use"`    // as in Swap
 	Digest     string            `json:"digest"` // of the module, SHA-256 in hex
 	Options    json.RawMessage   `json:"options,omitempty"`
 	State      string            `json:"state"`
@@ -99,8 +99,8 @@ type Strategy struct {
 	LastFault  string            `json:"last_fault,omitempty"`
 }
 
-// Swap is what a strategy is to run. Module, if given, is used under the name Use; else Use is builtin/NAME, the
-// name of a configured plugin, or the path of a file that the edge can read.
+// Swap is what a strategy is to run. Module, if given, is used under the name Use; else Use is builtin/NAME,
+// the name of a configured plugin, or the path of a file that the edge can read.
 type Swap struct {
 	Use     string          `json:"use"`
 	Options json.RawMessage `json:"options,omitempty"` // none = those it has

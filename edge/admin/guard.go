@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// guard lets through what may be asked at all: an exact path, by the right name, from no foreign page, with the
-// token.
+// guard lets through what may be asked at all: an exact path, by the right name, from no foreign page, with
+// the token.
 func (s *Server) guard(next http.Handler) http.Handler {
 	want := sha256.Sum256([]byte(s.opt.Token))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

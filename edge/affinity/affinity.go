@@ -84,8 +84,8 @@ func (a *Affinity) OnUnavailable() Policy {
 func (a *Affinity) FailsUnavailable() bool { return a.OnUnavailable() == Fail }
 
 // Due tells whether the answer of a backend, to a request that the strategy pins, has to set the cookie: the
-// client has no valid token for it, or a quarter of the idle time has passed since the last one was made. pinned
-// is the row of the backend that t names, nil if there is none.
+// client has no valid token for it, or a quarter of the idle time has passed since the last one was made.
+// pinned is the row of the backend that t names, nil if there is none.
 func (a *Affinity) Due(t *Token, pinned, answered *balance.Backend, now time.Time) bool {
 	switch {
 	case a == nil:
@@ -98,9 +98,9 @@ func (a *Affinity) Due(t *Token, pinned, answered *balance.Backend, now time.Tim
 	return a.onLoss != Borrow || pinned == nil
 }
 
-// AppendSetCookie appends the value of the Set-Cookie field that pins the client to the backend that answered.
-// The clocks count from now, but a pin that is only refreshed keeps its age. secure tells whether the client
-// came over TLS.
+// AppendSetCookie appends the value of the Set-Cookie field that pins the client to the backend that
+// answered. The clocks count from now, but a pin that is only refreshed keeps its age. secure tells whether
+// the client came over TLS.
 func (a *Affinity) AppendSetCookie(dst []byte, t *Token, backend string, secure bool, now time.Time) []byte {
 	issued := now
 	if t.Valid && string(t.Backend) == backend {

@@ -15,9 +15,9 @@ func Uncacheable(value []byte) bool {
 	return false
 }
 
-// AppendPrivate appends what the Cache-Control field of an answer that sets the cookie has to be: private, and
-// what value (nil = no field) says but for what lets shared caches keep the answer. It is meant for values that
-// are not Uncacheable; of several fields, the values behind the first follow by AppendDirectives.
+// AppendPrivate appends what the Cache-Control field of an answer that sets the cookie has to be: private,
+// and what value (nil = no field) says but for what lets shared caches keep the answer. It is meant for
+// values that are not Uncacheable; of several fields, the values behind the first follow by AppendDirectives.
 func AppendPrivate(dst, value []byte) []byte {
 	return AppendDirectives(append(dst, private...), value)
 }

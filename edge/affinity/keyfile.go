@@ -17,9 +17,9 @@ const (
 	maxKeyLen = 4096 // bytes of the file
 )
 
-// LoadKeyring gives the keyring of an edge whose configuration has no secret: the key kept in dir, which is made
-// when there is none yet. A file that is there but cannot be read as a key is an error and stays as it is:
-// another key would end every session.
+// LoadKeyring gives the keyring of an edge whose configuration has no secret: the key kept in dir, which is
+// made when there is none yet. A file that is there but cannot be read as a key is an error and stays as it
+// is: another key would end every session.
 func LoadKeyring(dir string) (*Keyring, error) {
 	path := filepath.Join(dir, keyFile)
 	secret, err := readKey(path)
@@ -46,7 +46,7 @@ func readKey(path string) ([]byte, error) {
 	}
 	secret, err := base64.StdEncoding.DecodeString(string(bytes.TrimSpace(text)))
 	if err != nil || len(secret) != keyBytes {
-		return nil, errors.New("not a key: restore it, or move it away to have a new one made (sessions start anew)")
+		return nil, errors.New("not a key: restore it, or move it away to have a new one made")
 	}
 	return secret, nil
 }

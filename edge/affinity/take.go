@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// Take looks for the pool's cookie in the value of a Cookie field, checks what it carries into t, and gives the
-// value without it: the backend must not see a token. A request may have several such fields; Take is called for
-// each, and the first valid token counts. If found is false, rest is value itself; else it is written to
-// dst[:0] (which may be value[:0]) and may be empty: then the field is to be dropped. The other cookies
-// stay byte by byte. secure tells whether the client came over TLS. It allocates only if dst lacks room.
+// Take looks for the pool's cookie in the value of a Cookie field, checks what it carries into t, and gives
+// the value without it: the backend must not see a token. A request may have several such fields; Take is
+// called for each, and the first valid token counts. If found is false, rest is value itself; else it is
+// written to dst[:0] (which may be value[:0]) and may be empty: then the field is to be dropped. The other
+// cookies stay byte by byte. secure tells whether the client came over TLS. It allocates only if dst lacks
+// room.
 //
 // Cookies are parted by semicolons wherever they stand, as RFC 6265 has it: quotes protect nothing.
 func (a *Affinity) Take(t *Token, dst, value []byte, secure bool, now time.Time) (rest []byte, found bool) {

@@ -21,8 +21,8 @@ const (
 // encoding has one text for one token.
 var encoding = base64.RawURLEncoding.Strict()
 
-// A Token is what a client's token says. The zero value is a client without one. The caller owns it and reuses
-// it by Reset; it must not be copied.
+// A Token is what a client's token says. The zero value is a client without one. The caller owns it and
+// reuses it by Reset; it must not be copied.
 type Token struct {
 	Valid   bool
 	Backend []byte // id, in the Token's own memory; set if Valid

@@ -101,8 +101,8 @@ func (p *prober) probe(ctx context.Context) error {
 
 var errSlow = errors.New("no answer in time")
 
-// note counts the result of a probe. The pool is told at each one beyond the limit, not only at the first: the
-// backend may have left and come back in between.
+// note counts the result of a probe. The pool is told at each one beyond the limit, not only at the first:
+// the backend may have left and come back in between.
 func (p *prober) note(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return // we stopped it ourselves

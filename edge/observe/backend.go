@@ -3,7 +3,9 @@ package observe
 import "github.com/prometheus/client_golang/prometheus"
 
 // reasons are why an attempt at a backend gave no answer; the last is for any other.
-var reasons = [...]string{"connect", "timeout", "reset", "protocol", "client_gone", "busy", "request_body", "other"}
+var reasons = [...]string{
+	"connect", "timeout", "reset", "protocol", "client_gone", "busy", "request_body", "other",
+}
 
 // A Backend counts the attempts at one backend. Any number of goroutines may use it; a nil *Backend counts
 // nothing.
@@ -39,7 +41,7 @@ type backendDescs struct{ requests, errors *prometheus.Desc }
 
 func newBackendDescs() backendDescs {
 	return backendDescs{
-		requests: desc("wedge_upstream_requests_total", "Attempts at a backend that it answered, by class of status.",
+		requests: desc("wedge_upstream_requests_total", "Attempts at a backend that were answered.",
 			"pool", "backend", "code_class"),
 		errors: desc("wedge_upstream_errors_total", "Attempts at a backend that gave no answer.",
 			"pool", "backend", "reason"),

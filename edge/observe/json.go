@@ -24,9 +24,9 @@ func appendText(dst []byte, key string, value []byte) []byte {
 	return appendString(appendKey(dst, key), value)
 }
 
-// appendString appends s as a JSON string (RFC 8259) that no terminal or line reader can stumble over: besides
-// what JSON wants, DEL, the C1 controls and the line separators are escaped, and each byte that is no UTF-8
-// becomes U+FFFD.
+// appendString appends s as a JSON string (RFC 8259) that no terminal or line reader can stumble over:
+// besides what JSON wants, DEL, the C1 controls and the line separators are escaped, and each byte that is no
+// UTF-8 becomes U+FFFD.
 func appendString[S string | []byte](dst []byte, s S) []byte {
 	dst = append(dst, '"')
 	start := 0

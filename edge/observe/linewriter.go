@@ -7,7 +7,8 @@ import (
 
 const fullBuffer = 64 << 10 // bytes that are written at once
 
-// A lineWriter gathers lines into large writes. What cannot be written is lost: a full disk must stop nothing.
+// A lineWriter gathers lines into large writes. What cannot be written is lost: a full disk must stop
+// nothing.
 type lineWriter struct {
 	to      io.Writer
 	log     *slog.Logger

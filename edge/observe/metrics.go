@@ -29,7 +29,9 @@ func New(version string) *Metrics {
 	routes, backends, strategies := newRouteDescs(), newBackendDescs(), newStrategyDescs()
 	m.routes = family[Route]{make: func() *Route { return newRoute(requests) }, collect: routes.collect}
 	m.backends = family[Backend]{make: newBackend, collect: backends.collect}
-	m.strategies = family[Strategy]{make: func() *Strategy { return newStrategy(decisions) }, collect: strategies.collect}
+	m.strategies = family[Strategy]{
+		make: func() *Strategy { return newStrategy(decisions) }, collect: strategies.collect,
+	}
 	m.reload = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "wedge_config_last_reload_successful", Help: "Whether the last configuration was taken.",
 	})
@@ -52,8 +54,8 @@ func (m *Metrics) collector() prometheus.Collector {
 	}}
 }
 
-// Route gives the counters of a route, the same for the same names. Handles are for keeping: ask for them when
-// a configuration is built, not for each request.
+// Route gives the counters of a route, the same for the same names. Handles are for keeping: ask for them
+// when a configuration is built, not for each request.
 func (m *Metrics) Route(site, route string) *Route {
 	return m.routes.get(namesOf(site, route), m.mark.Load())
 }

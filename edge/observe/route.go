@@ -72,9 +72,10 @@ func newRouteDescs() routeDescs {
 	return routeDescs{
 		requests: desc("wedge_http_requests_total", "Requests answered, by class of status.",
 			"site", "route", "proto", "code_class"),
-		duration: desc("wedge_http_request_duration_seconds", "Time from a request's head to the end of its answer.",
+		duration: desc("wedge_http_request_duration_seconds", "Time from a head to the end of its answer.",
 			"site", "route", "proto"),
-		retries: desc("wedge_upstream_retries_total", "Attempts at another backend after the first.", "site", "route"),
+		retries: desc("wedge_upstream_retries_total", "Attempts at a backend after the first.",
+			"site", "route"),
 	}
 }
 

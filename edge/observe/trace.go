@@ -8,8 +8,8 @@ const (
 	traceIDEnd = 35
 )
 
-// ValidTrace tells whether a traceparent value can be passed on as it is (W3C Trace Context, 3.2.2). With more
-// than one such field in a request none can, and without a valid one its tracestate is to be dropped.
+// ValidTrace tells whether a traceparent value can be passed on as it is (W3C Trace Context, 3.2.2). With
+// more than one such field in a request none can, and without a valid one its tracestate is to be dropped.
 func ValidTrace(v []byte) bool {
 	if len(v) < traceLen || v[2] != '-' || v[35] != '-' || v[52] != '-' {
 		return false

@@ -1,6 +1,6 @@
-// Package route is the match table of the edge: from the host, path and method of a request to the site and the
-// route that serve it. A Table is immutable and generic over what a route leads to, so it knows nothing of
-// pools, and a lookup allocates nothing.
+// Package route is the match table of the edge: from the host, path and method of a request to the site and
+// the route that serve it. A Table is immutable and generic over what a route leads to, so it knows nothing
+// of pools, and a lookup allocates nothing.
 //
 // Hosts are exact names (shop.example.com), a wildcard for exactly one label as in certificates
 // (*.example.com), or * for any name; in this order, wherever they stand in the file. A request's host is

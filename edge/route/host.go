@@ -51,7 +51,7 @@ func addressHost(a netip.Addr) string {
 func parseName(s string) (string, error) {
 	for i := range len(s) {
 		if s[i] >= 0x80 {
-			return "", errors.New("write an international name in its ASCII form, xn--...")
+			return "", errors.New("write an international name in its ASCII form, as xn--NAME")
 		}
 	}
 	var buf [maxHost]byte
