@@ -73,7 +73,7 @@ func (r *Reader) Release() {
 }
 
 // Fill reads once more from Src behind the Buffered bytes, which may move. The error is Src's, or
-// ErrBufferFull. An error that came with bytes is given by the next call.
+// ErrBufferFull; after a timeout it can be called again. An error that came with bytes is given by the next call.
 func (r *Reader) Fill() error {
 	if r.err != nil {
 		return r.err
@@ -85,9 +85,9 @@ func (r *Reader) Fill() error {
 		return err
 	}
 	n, err := r.Src.Read(r.buf[r.w:])
-	r.w += n
-	r.err = err
 	if n > 0 {
+		r.w += n
+		r.err = err
 		return nil
 	}
 	if err == nil {
