@@ -23,8 +23,9 @@ type Backends struct {
 type tier uint8
 
 const (
-	tierReady    tier = iota // ready and of some weight
-	tierDraining             // nothing better than draining or weightless
+	tierReady      tier = iota // ready and of some weight
+	tierWeightless             // ready
+	tierDraining
 	tierNone
 )
 
@@ -61,7 +62,9 @@ func (b Backends) tierOf(i int) tier {
 	switch s := b.State(i); {
 	case s == abi.StateReady && b.Weight(i) > 0:
 		return tierReady
-	case s == abi.StateReady || s == abi.StateDraining:
+	case s == abi.StateReady:
+		return tierWeightless
+	case s == abi.StateDraining:
 		return tierDraining
 	}
 	return tierNone
@@ -103,8 +106,8 @@ func (b Backends) Weight(i int) uint32 { return le32(b.frame, record(i)+abi.Reco
 // State is what a backend may be given.
 func (b Backends) State(i int) State { return State(le32(b.frame, record(i)+abi.RecordState)) }
 
-// Usable reports whether a new request may go to a backend: it is ready, or it is draining and
-// the table has none that is ready.
+// Usable reports whether a new request may go to a backend: it is ready and has a weight, or the
+// table has no such backend, and it is ready, or at least draining.
 func (b Backends) Usable(i int) bool {
 	return (b.keep == nil || b.keep[i]) && b.tier != tierNone && b.tierOf(i) == b.tier
 }

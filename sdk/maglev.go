@@ -57,7 +57,7 @@ func buildMaglev(b Backends, table []uint16) []uint16 {
 		h := Sum64(b.field(i, 0))
 		at[i], skip[i] = uint32(h%MaglevSize), uint32(Mix(h)%(MaglevSize-1))+1
 	}
-	turns := newTurns(b.placing())
+	turns := newTurns(b.placing(), func(i int) float64 { return float64(at[i]) / MaglevSize })
 	if turns.empty() {
 		return nil
 	}

@@ -30,14 +30,9 @@ func (p *pairs) update(b Backends) {
 	p.rand = NewRand(b.Random())
 }
 
-// draw gives two distinct backends; the second is -1 if there is only one, and both if there is none.
+// draw gives two distinct backends; the second is -1 if there is only one, and both if there is
+// none. The first stays by weight: only the second is drawn again if they are the same.
 func (p *pairs) draw(r *Request) (first, second int) {
-	if r.excluded == 0 && p.spread.Len() > 2 {
-		first, second = p.spread.At(p.rand.Uint64()), p.spread.At(p.rand.Uint64())
-		if first != second {
-			return first, second
-		}
-	}
 	first = p.spread.draw(r, &p.rand, -1)
 	if first < 0 {
 		return -1, -1

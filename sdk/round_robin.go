@@ -1,5 +1,7 @@
 package sdk
 
+import "math"
+
 // RoundRobin goes through the usable backends in turn, each as often as its weight says and
 // spread out: the smooth weighted round robin of nginx (ngx_http_upstream_round_robin.c, 2012).
 // The turns are worked out when the table changes, so a pick is one step in a list.
@@ -104,9 +106,11 @@ func smooth(weights []uint64, total int) []uint16 {
 	return turns
 }
 
-// strides is the order of stride scheduling: nearly as smooth, in total × log n.
+// strides is the order of stride scheduling: nearly as smooth, in total × log n. Phases are
+// multiples of the golden ratio, which no others spread more evenly.
 func strides(weights []uint64, total int) []uint16 {
-	order, list := newTurns(weights), make([]uint16, total)
+	golden := func(i int) float64 { return math.Mod(float64(i)*math.Phi, 1) }
+	order, list := newTurns(weights, golden), make([]uint16, total)
 	for i := range list {
 		list[i] = uint16(order.next())
 	}

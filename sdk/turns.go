@@ -1,8 +1,8 @@
 package sdk
 
-// turns gives the backends in an order in which each comes as often as its weight says. It is
-// stride scheduling (Waldspurger, Weihl: MIT/LCS/TM-528, 1995): the backend whose next turn is due
-// first comes first, and the first is due after half a stride.
+// turns gives backends in an order in which each comes as often as its weight says. It is
+// stride scheduling (Waldspurger, Weihl: MIT/LCS/TM-528, 1995): the one whose next turn is due
+// first comes first. Each starts at a phase of its own, so that equals do not come in a row.
 type turns struct {
 	heap []due
 }
@@ -12,13 +12,14 @@ type due struct {
 	owner      int
 }
 
-// newTurns starts an order; a backend of weight 0 has no turns.
-func newTurns(weights []uint64) *turns {
+// newTurns starts an order, with the first turn of i due after a part phase(i) of its stride. A
+// backend of weight 0 has no turns.
+func newTurns(weights []uint64, phase func(i int) float64) *turns {
 	t := &turns{}
 	for i, w := range weights {
 		if w > 0 {
 			stride := 1 / float64(w)
-			t.heap = append(t.heap, due{at: stride / 2, stride: stride, owner: i})
+			t.heap = append(t.heap, due{at: stride * phase(i), stride: stride, owner: i})
 		}
 	}
 	for i := len(t.heap)/2 - 1; i >= 0; i-- {
