@@ -49,6 +49,13 @@ type text string
 
 func (t text) String() string { return string(t) }
 
+func (t text) leaf() string {
+	if strings.HasSuffix(string(t), "]") {
+		return ""
+	}
+	return string(t[strings.LastIndexByte(string(t), '.')+1:])
+}
+
 // given reports whether the file has the key at path.
 func (k *checker) given(path string) bool {
 	_, exact := k.finder.find(path)

@@ -17,9 +17,6 @@ func (k *checker) sites() {
 		k.hosts(path+".hosts", s.Hosts, hosts)
 		k.siteTLS(path, s)
 		k.to(path, s)
-		if len(s.Routes) == 0 && k.given(path+".routes") {
-			k.refuse(path+".routes", "want at least one route")
-		}
 		for j := range s.Routes {
 			k.route(fmt.Sprintf("%s.routes[%d]", path, j), s.Routes[j])
 			k.reached(path+".routes", s.Routes, j)
@@ -108,8 +105,10 @@ func (k *checker) to(path string, s Site) {
 	switch {
 	case to && routes:
 		k.refuse(path+".routes", "want to or routes, not both")
-	case !to && !routes && len(s.Hosts) > 0:
+	case !to && !routes:
 		k.refuse(path, "want to, with the URLs of backends, or routes")
+	case routes && len(s.Routes) == 0:
+		k.refuse(path+".routes", "want at least one route")
 	case to && len(s.To) == 0:
 		k.refuse(path+".to", "want at least one URL")
 	}
@@ -172,7 +171,7 @@ func (k *checker) reached(path string, routes []Route, j int) {
 	at := fmt.Sprintf("%s[%d]", path, j)
 	for i := range j {
 		earlier := fmt.Sprintf("%s[%d]", path, i)
-		if covers(routes[i].Match, routes[j].Match) && k.sound(at) && k.sound(earlier) {
+		if covers(routes[i].Match, routes[j].Match) && k.sound(at+".match") && k.sound(earlier+".match") {
 			k.refuse(at, "never reached: %s on line %d takes all that it matches", earlier, k.line(earlier))
 			return
 		}

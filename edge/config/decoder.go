@@ -31,7 +31,13 @@ type decoder struct {
 // told is a fault that was noted; a value reached in two ways is told of once.
 type told struct {
 	place
-	message string
+	leaf, message string
+}
+
+// path is where a value is; its leaf is its last key, "" in a list.
+type path interface {
+	String() string
+	leaf() string
 }
 
 // fault notes message for the value at t; n is where it is told, nil = at its key.
@@ -46,14 +52,14 @@ func (d *decoder) fault(t *trail, n *yaml.Node, format string, args ...any) {
 	d.tell(p, t, fmt.Sprintf(format, args...))
 }
 
-func (d *decoder) tell(p place, path fmt.Stringer, message string) {
-	key := told{p, message}
+func (d *decoder) tell(p place, at path, message string) {
+	key := told{p, at.leaf(), message}
 	if d.told[key] {
 		return
 	}
 	d.told[key] = true
 	if len(d.faults) < maxFaults {
-		d.faults = append(d.faults, d.source.fault(p, path.String(), message))
+		d.faults = append(d.faults, d.source.fault(p, at.String(), message))
 	}
 }
 
@@ -180,11 +186,11 @@ func (d *decoder) field(p pair, at *trail, v reflect.Value, f field) {
 
 // missing tells at the section's key that name is not in it.
 func (d *decoder) missing(n *yaml.Node, t *trail, name string) {
-	if t == nil {
-		d.fault(nil, n, "%q is missing", name)
-		return
+	at := t.child(name, n)
+	if t != nil {
+		at.node = t.node
 	}
-	d.fault(t, nil, "%q is missing", name)
+	d.fault(at, nil, "missing")
 }
 
 func keyNames(fields []field) []string {

@@ -59,7 +59,7 @@ func (c *Config) expandTo(s *Site, path string, moved map[string]string) {
 	c.Pools[name] = p
 	moved["pools."+name+".backends"] = path + ".to"
 	moved["pools."+name] = path + ".to"
-	moved[path+".routes"] = path + ".to"
+	moved[path+".routes[0]"] = path + ".to"
 	s.To, s.Routes = nil, []Route{{Pool: name}}
 }
 

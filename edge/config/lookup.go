@@ -111,12 +111,13 @@ func (s *source) keysOf(n *yaml.Node) keys {
 
 // original maps a path of the explicit form to that of the file.
 func (s *source) original(path string) string {
+	best, length := path, 0
 	for from, to := range s.moved {
-		if rest, ok := strings.CutPrefix(path, from); ok && isEnd(rest) {
-			return to + rest
+		if rest, ok := strings.CutPrefix(path, from); ok && isEnd(rest) && len(from) > length {
+			best, length = to+rest, len(from)
 		}
 	}
-	return path
+	return best
 }
 
 // Position returns the line and column, from 1, of the value that path names, such as

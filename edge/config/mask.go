@@ -1,6 +1,7 @@
 package config
 
 import (
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -98,8 +99,25 @@ func findSecrets(root *yaml.Node) []span {
 	return spans
 }
 
+// soundsSecret reports whether key is for a secret, or a slip away from one that is.
 func soundsSecret(key string) bool {
-	return sensitiveKey.MatchString(key) || nearest(key, []string{"secret", "secrets", "token"}) != ""
+	if sensitiveKey.MatchString(key) {
+		return true
+	}
+	return nearest(key, []string{"secret", "secrets", "token"}) != "" && !isKey(reflect.TypeFor[Config](), key)
+}
+
+// isKey reports whether a section of type t, or one below it, has a key name.
+func isKey(t reflect.Type, name string) bool {
+	switch {
+	case t.Kind() == reflect.Pointer, t.Kind() == reflect.Slice, t.Kind() == reflect.Map:
+		return isKey(t.Elem(), name)
+	case !isKeyed(t):
+		return false
+	}
+	return slices.ContainsFunc(fieldsOf(t), func(f field) bool {
+		return f.name == name || isKey(t.Field(f.index).Type, name)
+	})
 }
 
 // walkOnce calls visit for every node below n, through aliases, once each.

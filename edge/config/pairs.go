@@ -58,20 +58,23 @@ func (d *decoder) first(seen map[string]*yaml.Node, name string, key *yaml.Node,
 
 // merge adds the keys of m, a section or a list of sections, that are not in seen.
 func (d *decoder) merge(to []pair, seen map[string]*yaml.Node, m *yaml.Node, t *trail, inList bool) []pair {
-	deeper := t.child("<<", m)
+	deeper := t
+	if !inList {
+		deeper = t.child("<<", m)
+	}
 	m, leave := d.enter(m, deeper)
 	if m == nil {
 		return to
 	}
 	defer leave()
 	if kindOf(m) == kindList && !inList {
-		for _, item := range m.Content {
-			to = d.merge(to, seen, item, deeper, true)
+		for i, item := range m.Content {
+			to = d.merge(to, seen, item, deeper.item(i, item), true)
 		}
 		return to
 	}
 	if kindOf(m) != kindSection {
-		d.fault(t, m, "<< takes a section or a list of sections")
+		d.fault(deeper, m, "<< takes a section or a list of sections")
 		return to
 	}
 	for _, p := range d.pairs(m, deeper) {

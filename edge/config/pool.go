@@ -14,9 +14,11 @@ type Pool struct {
 
 // Affinity is how a client that a strategy pinned finds its backend again.
 type Affinity struct {
-	Cookie Cookie        `yaml:"cookie"`
-	Idle   time.Duration `yaml:"idle" default:"30m" min:"1s" max:"8760h"`    // a pin ends when unused so long
-	MaxAge time.Duration `yaml:"max_age" default:"24h" min:"1s" max:"8760h"` // a pin ends so long after it was made
+	Cookie Cookie `yaml:"cookie"`
+
+	// A pin ends when it was not used for Idle, and MaxAge after it was made.
+	Idle   time.Duration `yaml:"idle" default:"30m" min:"1s" max:"8760h"`
+	MaxAge time.Duration `yaml:"max_age" default:"24h" min:"1s" max:"8760h"`
 
 	// Secret and Secrets authenticate the token; at most one of the two is given.
 	// Of several the first signs and all verify. None = a key made by the edge

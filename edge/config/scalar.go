@@ -20,8 +20,13 @@ func (d *decoder) special(n *yaml.Node, t *trail, v reflect.Value) bool {
 	case *Secret:
 		d.secret(n, t, p)
 	case *SiteTLS:
-		if kindOf(n) != kindText {
+		switch kindOf(n) {
+		case kindSection:
 			return false
+		case kindText:
+		default:
+			d.fault(t, n, "want acme, internal, off or a section")
+			return true
 		}
 		issuer, _ := reflect.TypeFor[SiteTLS]().FieldByName("Issuer")
 		f := newField(0, "issuer", issuer.Tag)

@@ -51,7 +51,7 @@ type Limits struct {
 	Connections           int `yaml:"connections" default:"10000" min:"1" max:"10000000"`
 	ConnectionsPerAddress int `yaml:"connections_per_address" default:"1000" min:"1" max:"10000000"`
 	Handshakes            int `yaml:"handshakes" default:"2048" min:"1" max:"10000000"` // in progress
-	Streams               int `yaml:"streams" default:"100" min:"1" max:"100000"`       // of an h2 or h3 connection
+	Streams               int `yaml:"streams" default:"100" min:"1" max:"100000"`       // of one connection
 }
 
 // Admin is the listener of the admin API and the metrics.

@@ -15,18 +15,26 @@ func suggest(word string, candidates []string) string {
 }
 
 // nearest returns the candidate that is a slip away from word: one edit for every
-// three letters, and at least one; "" = none is.
+// three letters, or an end that is missing or too much; "" = none is.
 func nearest(word string, candidates []string) string {
-	best, least := "", len(word)/3+1
+	best, least := "", max((len(word)+1)/3, 1)
 	if len(word) > 64 {
 		return ""
 	}
 	for _, c := range slices.Sorted(slices.Values(candidates)) {
-		if d := distance(simplified(word), simplified(c)); d <= least && d < len(c) {
+		if d := slip(simplified(word), simplified(c)); d <= least && d < len(c) {
 			best, least = c, d-1
 		}
 	}
 	return best
+}
+
+func slip(word, candidate string) int {
+	common := min(len(word), len(candidate))
+	if common >= 3 && word[:common] == candidate[:common] {
+		return min(1, max(len(word), len(candidate))-common)
+	}
+	return distance(word, candidate)
 }
 
 func simplified(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }

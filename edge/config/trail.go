@@ -32,7 +32,14 @@ func (t *trail) level() int {
 	return t.depth
 }
 
-var plainStep = regexp.MustCompile(`^[A-Za-z0-9_.*-]+$`)
+func (t *trail) leaf() string {
+	if t == nil {
+		return ""
+	}
+	return t.key
+}
+
+var plainStep = regexp.MustCompile(`^[A-Za-z0-9_.*<-]+$`)
 
 // String returns the path, such as pools.shop.backends[0].url.
 func (t *trail) String() string {
