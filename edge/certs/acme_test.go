@@ -132,7 +132,9 @@ func TestACMEHealsWhatACrashTore(t *testing.T) {
 			require.NoError(t, os.WriteFile(key, data, 0o600))
 		},
 		"a certificate without a key": func(t *testing.T, _, key, _ string) { require.NoError(t, os.Remove(key)) },
-		"an empty certificate":        func(t *testing.T, crt, _, _ string) { require.NoError(t, os.Truncate(crt, 0)) },
+		"an empty certificate": func(t *testing.T, crt, _, _ string) {
+			require.NoError(t, os.Truncate(crt, 0))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -246,8 +248,10 @@ func TestACMEReloadKeepsWhatIsUnchanged(t *testing.T) {
 	first := obtained(t, e, p, "a.test")
 	obtained(t, e, p, "b.test")
 
-	bad := p.settings("", shop("a.test"), certs.Site{Name: "x", Hosts: []string{"x.test"}, Source: certs.SourceFiles,
-		Files: []certs.KeyPair{{Certificate: "/nowhere.crt", Key: "/nowhere.key"}}})
+	bad := p.settings("", shop("a.test"), certs.Site{
+		Name: "x", Hosts: []string{"x.test"}, Source: certs.SourceFiles,
+		Files: []certs.KeyPair{{Certificate: "/nowhere.crt", Key: "/nowhere.key"}},
+	})
 	require.ErrorContains(t, m.Apply(t.Context(), bad), "/nowhere.crt")
 	_, err := e.dialTLS(clientFor(p.roots(t), "b.test"))
 	require.NoError(t, err, "nothing has changed")
@@ -271,6 +275,35 @@ func TestACMEReloadKeepsWhatIsUnchanged(t *testing.T) {
 	_, err = e.dialTLS(clientFor(p.roots(t), "b.test"))
 	require.ErrorContains(t, err, "unrecognized name")
 	assert.EqualValues(t, 2, p.orders.Load())
+}
+
+func TestACMEAnotherAuthorityTakesOver(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	p, q := startPebble(t, e), startPebble(t, e)
+	m := newManager(t, t.TempDir(), nil)
+	e.use(m)
+	require.NoError(t, m.Apply(t.Context(), p.settings("", shop("a.test"))))
+	run(t, m)
+	first := obtained(t, e, p, "a.test")
+
+	slow := q.settings("", shop("a.test"))
+	slow.ACME.Email = "Ops@example.com"
+	require.NoError(t, m.Apply(t.Context(), slow))
+	var state tls.ConnectionState
+	require.Eventually(t, func() bool {
+		c := clientFor(nil, "a.test")
+		c.InsecureSkipVerify = true
+		var err error
+		state, err = e.dialTLS(c)
+		require.NoError(t, err, "the old certificate serves until there is a new one")
+		return !first.PeerCertificates[0].Equal(state.PeerCertificates[0])
+	}, patience, 5*time.Millisecond)
+	obtained(t, e, q, "a.test")
+	require.NoError(t, m.Apply(t.Context(), certs.Settings{Sites: []certs.Site{internal("a", none, "a.test")}}))
+	c := clientFor(localRoots(t, m), "a.test")
+	_, err := e.dialTLS(c)
+	require.NoError(t, err)
 }
 
 func TestRunTwiceIsRefused(t *testing.T) {

@@ -25,7 +25,8 @@ const (
 	orderTimeout = 5 * time.Minute // of one order, its validations included
 )
 
-// authority is an ACME certificate authority as it is configured: comparable, so that a reload tells a change.
+// authority is an ACME certificate authority as it is configured: comparable, so that a reload tells a
+// change.
 type authority struct {
 	directory  string
 	email      string

@@ -11,8 +11,8 @@ import (
 	"github.com/mholt/acmez/v3/acme"
 )
 
-// ChallengeProto is the protocol of TLS-ALPN-01 (RFC 8737). A connection that negotiated it is closed after its
-// handshake: no client certificate was asked for, and nothing may be served on it.
+// ChallengeProto is the protocol of TLS-ALPN-01 (RFC 8737). A connection that negotiated it is closed after
+// its handshake: no client certificate was asked for, and nothing may be served on it.
 const ChallengeProto = acmez.ACMETLS1Protocol
 
 const (
@@ -33,9 +33,9 @@ func newChallenges() *challenges {
 	return &challenges{http: map[httpChallenge]string{}, alpn: map[string]*tls.Config{}}
 }
 
-// HTTPChallenge answers an ACME HTTP-01 validation that arrived on a plain listener: host is the Host field, path
-// the request's path as received, for GET only. The body is sent as application/octet-stream. ok is false for
-// everything that is not a token of an order under way for that very host.
+// HTTPChallenge answers an ACME HTTP-01 validation that arrived on a plain listener: host is the Host field,
+// path the request's path as received, for GET only. The body is sent as application/octet-stream. ok is
+// false for everything that is not a token of an order under way for that very host.
 func (m *Manager) HTTPChallenge(host, path string) (body string, ok bool) {
 	token, ok := strings.CutPrefix(path, challengePath)
 	if !ok || !validToken(token) {
@@ -70,7 +70,8 @@ func validToken(s string) bool {
 	return true
 }
 
-// config returns how the handshake of a TLS-ALPN-01 validation of sni is answered, or nil if none is under way.
+// config returns how the handshake of a TLS-ALPN-01 validation of sni is answered, or nil if none is under
+// way.
 func (c *challenges) config(sni string) *tls.Config {
 	name, ok := canonical(sni)
 	if !ok {

@@ -46,8 +46,8 @@ func newClientAuth(c ClientAuth) (*clientAuth, error) {
 	return a, nil
 }
 
-// readRoots reads the certificates of a PEM file. None, or one that does not parse, is an error: an empty pool
-// would silently mean something else.
+// readRoots reads the certificates of a PEM file. None, or one that does not parse, is an error: an empty
+// pool would silently mean something else.
 func readRoots(file string) ([]*x509.Certificate, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -81,8 +81,8 @@ func (a *clientAuth) apply(c *tls.Config) {
 	}
 }
 
-// proven reports whether the handshake of state satisfies a. It does not trust that the handshake ran under a:
-// a reload may have come between.
+// proven reports whether the handshake of state satisfies a. It does not trust that the handshake ran under
+// a: a reload may have come between.
 func (a *clientAuth) proven(state *tls.ConnectionState) bool {
 	if a == nil || (a.mode == ClientRequest && len(state.PeerCertificates) == 0) {
 		return true

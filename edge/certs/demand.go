@@ -31,8 +31,10 @@ type rule struct {
 }
 
 func newRule(o *OnDemand) (*rule, error) {
-	r := &rule{exact: map[string]bool{}, suffix: map[string]bool{}, decide: o.Decide, names: orDefault(o.Names, 1000)}
-	r.wait = orDefault(o.Wait, 5*time.Second)
+	r := &rule{
+		exact: map[string]bool{}, suffix: map[string]bool{}, decide: o.Decide,
+		wait: orDefault(o.Wait, 5*time.Second), names: orDefault(o.Names, 1000),
+	}
 	if len(o.Allow) == 0 {
 		return nil, errors.New("on demand: no allow rule; anyone could order certificates for any name")
 	}
@@ -59,8 +61,8 @@ func (r *rule) allows(name string) bool {
 	return r.exact[name] || r.suffix[afterLabel(name)] || (r.any && name != "")
 }
 
-// demand holds the names that handshakes asked for: bounded in number, in new ones and in orders a second, with
-// a memory for those denied. It is safe for concurrent use.
+// demand holds the names that handshakes asked for: bounded in number, in new ones and in orders a second,
+// with a memory for those denied. It is safe for concurrent use.
 type demand struct {
 	now    func() time.Time
 	wanted chan *managed // read by Run
@@ -167,16 +169,13 @@ func (d *demand) drop(c *managed, refuse time.Duration) {
 	if refuse <= 0 {
 		return
 	}
-	now := d.now()
-	for name, until := range d.denied {
+	for name := range d.denied {
 		if len(d.denied) < maxDenied {
 			break
 		}
-		if !now.Before(until) || len(d.denied) >= maxDenied {
-			delete(d.denied, name)
-		}
+		delete(d.denied, name)
 	}
-	d.denied[c.host] = now.Add(refuse)
+	d.denied[c.host] = d.now().Add(refuse)
 }
 
 // retain drops the names that keep does not want, after a reload.

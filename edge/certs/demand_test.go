@@ -16,7 +16,8 @@ import (
 )
 
 func onDemand(allow ...string) certs.Site {
-	return certs.Site{Name: "demand", Hosts: []string{"*"}, OnDemand: &certs.OnDemand{Allow: allow, Wait: 20 * time.Second}}
+	rule := &certs.OnDemand{Allow: allow, Wait: 20 * time.Second}
+	return certs.Site{Name: "demand", Hosts: []string{"*"}, OnDemand: rule}
 }
 
 func TestOnDemandOrdersForAllowedNamesOnly(t *testing.T) {

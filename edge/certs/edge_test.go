@@ -21,7 +21,8 @@ import (
 	"github.com/wedge-lb/wedge/edge/certs"
 )
 
-// edge stands for the listeners: plain, TLS and QUIC on random ports of loopback, over whichever Manager is set.
+// edge stands for the listeners: plain, TLS and QUIC on random ports of loopback, over whichever Manager is
+// set.
 type edge struct {
 	plain, tls net.Listener
 	udp        net.PacketConn
@@ -117,7 +118,8 @@ func (e *edge) dialTLS(c *tls.Config) (tls.ConnectionState, error) {
 	return conn.(*tls.Conn).ConnectionState(), err
 }
 
-// startQUIC opens an h3 listener whose connections are closed with code 0 once their handshake is done.
+// startQUIC opens an h3 listener that tells each client whether its own name is served: one octet on a
+// stream.
 func (e *edge) startQUIC(t *testing.T) {
 	t.Helper()
 	var err error
@@ -125,27 +127,41 @@ func (e *edge) startQUIC(t *testing.T) {
 	require.NoError(t, err)
 	l, err := quic.Listen(e.udp, e.manager.Load().TLSConfig("h3"), nil)
 	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
-			c, err := l.Accept(context.Background())
+			c, err := l.Accept(ctx)
 			if err != nil {
 				return
 			}
-			m := e.manager.Load()
-			state := c.ConnectionState().TLS
-			code := quic.ApplicationErrorCode(1)
-			if m.Conn(&state, c.LocalAddr()).Serves(state.ServerName) {
-				code = 0
-			}
-			c.CloseWithError(code, "")
+			wg.Go(func() { e.serveQUIC(ctx, c) })
 		}
 	})
 	t.Cleanup(func() {
+		cancel()
 		l.Close()
 		e.udp.Close()
 		wg.Wait()
 	})
+}
+
+func (e *edge) serveQUIC(ctx context.Context, c *quic.Conn) {
+	state := c.ConnectionState().TLS
+	verdict := []byte("n")
+	if e.manager.Load().Conn(&state, c.LocalAddr()).Serves(state.ServerName) {
+		verdict = []byte("y")
+	}
+	s, err := c.OpenUniStream()
+	if err == nil {
+		s.Write(verdict)
+		s.Close()
+	}
+	select {
+	case <-c.Context().Done():
+	case <-ctx.Done():
+		c.CloseWithError(0, "")
+	}
 }
 
 // dialQUIC makes one handshake over QUIC and returns its state.
@@ -158,13 +174,16 @@ func (e *edge) dialQUIC(c *tls.Config) (tls.ConnectionState, error) {
 	if err != nil {
 		return tls.ConnectionState{}, err
 	}
-	<-conn.Context().Done() // the server closes once it is content, or not
-	state := conn.ConnectionState().TLS
-	var app *quic.ApplicationError
-	if err := context.Cause(conn.Context()); !errors.As(err, &app) || app.ErrorCode != 0 {
-		return state, err
+	defer conn.CloseWithError(0, "")
+	s, err := conn.AcceptUniStream(ctx)
+	if err != nil {
+		return tls.ConnectionState{}, err
 	}
-	return state, nil
+	verdict, err := io.ReadAll(s)
+	if err == nil && string(verdict) != "y" {
+		err = errors.New("misdirected")
+	}
+	return conn.ConnectionState().TLS, err
 }
 
 // newManager makes a manager over dir with quick checks.

@@ -5,6 +5,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 )
 
 // fileSource serves certificates that were read from files when the settings were applied.
@@ -31,6 +34,21 @@ func newFileSource(hosts []string, files []KeyPair) (*fileSource, error) {
 		s.pairs = append(s.pairs, &pair)
 	}
 	return s, errors.Join(errs...)
+}
+
+// unnamed lists the hosts that no pair is valid for at now; clients will refuse them.
+func (s *fileSource) unnamed(now time.Time) []string {
+	var hosts []string
+	for _, h := range s.hosts {
+		sample := strings.Replace(h, "*", "wedge", 1)
+		ok := slices.ContainsFunc(s.pairs, func(c *tls.Certificate) bool {
+			return h == "*" || (c.Leaf.VerifyHostname(sample) == nil && now.Before(c.Leaf.NotAfter))
+		})
+		if !ok {
+			hosts = append(hosts, h)
+		}
+	}
+	return hosts
 }
 
 // certificate prefers a pair that is valid for name and that the client can use, then any.

@@ -13,8 +13,8 @@ const maxHost = 253 // octets of a DNS name in text form, RFC 1035
 
 // canonical brings the host of a request or of a hello, with or without port, into the form the tables use:
 // lower case, no port, no brackets, no root dot. It reports false for what is no host at all, so that nothing
-// odd falls through to a laxer policy. It reads hosts as package route does, and does not allocate for one that
-// is canonical already.
+// odd falls through to a laxer policy. It reads hosts as package route does, and does not allocate for one
+// that is canonical already.
 func canonical(host string) (string, bool) {
 	if strings.HasPrefix(host, "[") {
 		return canonicalBracketed(host)

@@ -15,8 +15,8 @@ import (
 	"github.com/mholt/acmez/v3/acme"
 )
 
-// issuer is certmagic's Issuer over our own challenges. certmagic's ACMEIssuer would open ports of its own and
-// keep accounts, limits and challenges in process-wide variables. It is safe for concurrent use.
+// issuer is certmagic's Issuer over our own challenges. certmagic's ACMEIssuer would open ports of its own
+// and keep accounts, limits and challenges in process-wide variables. It is safe for concurrent use.
 type issuer struct {
 	authority *authority
 	client    *acme.Client
@@ -37,7 +37,9 @@ func (i *issuer) close() { i.client.HTTPClient.CloseIdleConnections() }
 func (i *issuer) IssuerKey() string { return i.authority.key }
 
 // Issue implements certmagic.Issuer.
-func (i *issuer) Issue(ctx context.Context, csr *x509.CertificateRequest) (*certmagic.IssuedCertificate, error) {
+func (i *issuer) Issue(
+	ctx context.Context, csr *x509.CertificateRequest,
+) (*certmagic.IssuedCertificate, error) {
 	chains, err := i.order(ctx, csr)
 	var problem acme.Problem
 	if errors.As(err, &problem) && problem.Type == acme.ProblemTypeAccountDoesNotExist {
@@ -67,7 +69,8 @@ func (i *issuer) order(ctx context.Context, csr *x509.CertificateRequest) ([]acm
 	if err != nil {
 		return nil, err
 	}
-	c := acmez.Client{Client: i.client, ChallengeSolvers: i.authority.solvers(i.active, len(csr.IPAddresses) > 0)}
+	solvers := i.authority.solvers(i.active, len(csr.IPAddresses) > 0)
+	c := acmez.Client{Client: i.client, ChallengeSolvers: solvers}
 	return c.ObtainCertificate(ctx, params)
 }
 

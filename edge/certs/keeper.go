@@ -23,7 +23,8 @@ const (
 	forgetAfter  = 7 // failures in a row after which the pause grows no more
 )
 
-// errNotMaintained keeps certmagic's own maintenance from work that the keeper does: its jobs cannot be joined.
+// errNotMaintained keeps certmagic's own maintenance from work that the keeper does: its jobs cannot be
+// joined.
 var errNotMaintained = errors.New("maintained by the keeper")
 
 // keeper orders and renews certificates for as long as Run lasts: one goroutine a host, few orders at once.
@@ -37,8 +38,11 @@ type keeper struct {
 
 	wg   sync.WaitGroup
 	mu   sync.Mutex
-	kept map[*managed]context.CancelFunc
+	kept map[*managed]*stay
 }
+
+// stay is the goroutine that keeps one host.
+type stay struct{ cancel context.CancelFunc }
 
 // ordering is how certificates are ordered at one authority.
 type ordering struct {
@@ -50,12 +54,12 @@ func newKeeper(m *Manager) *keeper {
 	k := &keeper{
 		m: m, log: m.opt.Logger,
 		slots: make(chan struct{}, ordersAtOnce), demand: make(chan struct{}, demandAtOnce),
-		kept: map[*managed]context.CancelFunc{},
+		kept: map[*managed]*stay{},
 	}
 	k.cache = certmagic.NewCache(certmagic.CacheOptions{
 		GetConfigForCert:   func(certmagic.Certificate) (*certmagic.Config, error) { return nil, errNotMaintained },
 		RenewCheckInterval: m.opt.CheckEvery,
-		OCSPCheckInterval:  math.MaxInt64, // staples are refreshed when the keeper loads a certificate
+		OCSPCheckInterval:  math.MaxInt64,
 		Logger:             zap.NewNop(),
 	})
 	return k
@@ -64,10 +68,10 @@ func newKeeper(m *Manager) *keeper {
 // run keeps what the current table wants until ctx is done, and returns when all it started has ended.
 func (k *keeper) run(ctx context.Context) {
 	defer k.cache.Stop()
-	ctx, cancel := context.WithCancel(ctx)
-	defer k.wg.Wait()
-	defer cancel()
 	defer k.closeIdle()
+	defer k.wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	tick := time.NewTicker(min(k.m.opt.CheckEvery, time.Hour))
 	defer tick.Stop()
 	k.sync(ctx)
@@ -124,6 +128,7 @@ func (k *keeper) useAuthority(a *authority) (changed bool) {
 		RenewalWindowRatio: k.m.opt.RenewAt,
 		Issuers:            []certmagic.Issuer{iss},
 		Storage:            k.m.storage,
+		OCSP:               certmagic.OCSPConfig{DisableStapling: true}, // being given up for renewal information
 		KeySource:          certmagic.StandardKeyGenerator{KeyType: certmagic.P256},
 		Logger:             newZap(k.log),
 	})})
@@ -136,9 +141,9 @@ func (k *keeper) useAuthority(a *authority) (changed bool) {
 func (k *keeper) stopUnless(keep func(*managed) bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for c, stop := range k.kept {
+	for c, s := range k.kept {
 		if !keep(c) {
-			stop()
+			s.cancel()
 			delete(k.kept, c)
 		}
 	}
@@ -151,17 +156,28 @@ func (k *keeper) start(ctx context.Context, c *managed) {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	k.kept[c] = cancel
+	s := &stay{cancel}
+	k.kept[c] = s
 	k.wg.Go(func() {
-		defer cancel()
+		defer k.end(c, s)
 		k.keep(ctx, c)
 	})
+}
+
+// end forgets s, unless another has taken its place since it was stopped.
+func (k *keeper) end(c *managed, s *stay) {
+	s.cancel()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.kept[c] == s {
+		delete(k.kept, c)
+	}
 }
 
 // keep looks at c again and again until ctx is done or c is dropped.
 func (k *keeper) keep(ctx context.Context, c *managed) {
 	failures := 0
-	for {
+	for !c.dropped() {
 		err := k.look(ctx, c)
 		if ctx.Err() != nil {
 			return
@@ -176,12 +192,9 @@ func (k *keeper) keep(ctx context.Context, c *managed) {
 			failures = 0
 		}
 		if c.onDemand() && k.giveUp(c, err) {
-			k.stopUnless(func(other *managed) bool { return other != c })
 			return
 		}
-		if !k.sleep(ctx, c, jitter(pause)) {
-			return
-		}
+		k.sleep(ctx, c, jitter(pause))
 	}
 }
 
@@ -189,9 +202,7 @@ func (k *keeper) keep(ctx context.Context, c *managed) {
 func (k *keeper) giveUp(c *managed, err error) bool {
 	idle := k.m.opt.Now().Sub(time.Unix(0, c.used.Load()))
 	switch {
-	case errors.Is(err, errDenied):
-		k.m.demand.drop(c, denyFor)
-	case errors.Is(err, errTooManyNames):
+	case errors.Is(err, errDenied), errors.Is(err, errTooManyNames):
 		k.m.demand.drop(c, denyFor)
 	case err != nil && c.cert.Load() == nil:
 		k.m.demand.drop(c, failFor)
@@ -203,16 +214,14 @@ func (k *keeper) giveUp(c *managed, err error) bool {
 	return true
 }
 
-func (k *keeper) sleep(ctx context.Context, c *managed, d time.Duration) bool {
+func (k *keeper) sleep(ctx context.Context, c *managed, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
 	case <-ctx.Done():
 	case <-c.gone:
 	}
-	return false
 }
 
 // look makes sure that c has a certificate that is not due: loaded, ordered or renewed, in this order.

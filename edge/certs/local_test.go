@@ -18,13 +18,16 @@ import (
 func TestLocalCertificatesVerifyForEveryKindOfHost(t *testing.T) {
 	t.Parallel()
 	m := newManager(t, t.TempDir(), nil)
-	apply(t, m, internal("a", none, "localhost", "Shop.test", "*.shop.test", "127.0.0.1", "bücher.test"), internal("rest", none, "*"))
+	apply(t, m,
+		internal("a", none, "localhost", "Shop.test", "*.shop.test", "127.0.0.1", "bücher.test"),
+		internal("rest", none, "*"))
 	e := newEdge(t)
 	e.use(m)
 	e.startQUIC(t)
 	for sni, verify := range map[string]string{
-		"localhost": "localhost", "shop.test": "shop.test", "a.shop.test": "a.shop.test", "a.b.shop.test": "a.b.shop.test",
-		"xn--bcher-kva.test": "xn--bcher-kva.test", "else.where": "else.where", "": "127.0.0.1",
+		"localhost": "localhost", "shop.test": "shop.test", "a.shop.test": "a.shop.test",
+		"a.b.shop.test": "a.b.shop.test", "xn--bcher-kva.test": "xn--bcher-kva.test", "else.where": "else.where",
+		"": "127.0.0.1",
 	} {
 		c := clientFor(localRoots(t, m), sni)
 		c.InsecureSkipVerify = true
@@ -51,11 +54,9 @@ func TestLocalCertificatesAreKeptAndRenewedInTime(t *testing.T) {
 	for _, name := range []string{"a.test", "other.test"} {
 		ahead.Store(0)
 		first := leafFor(t, m, name)
-		for passed, kept := range map[time.Duration]bool{time.Hour: true, 15 * time.Hour: true, 17 * time.Hour: false} {
+		for _, passed := range []time.Duration{time.Hour, 15 * time.Hour} {
 			ahead.Store(int64(passed))
-			if kept {
-				assert.Equal(t, first, leafFor(t, m, name))
-			}
+			assert.Equal(t, first, leafFor(t, m, name))
 		}
 		ahead.Store(int64(17 * time.Hour))
 		second := leafFor(t, m, name)
@@ -216,7 +217,8 @@ func BenchmarkServes(b *testing.B) {
 func BenchmarkLookup(b *testing.B) {
 	m, err := certs.New(certs.Options{StateDir: b.TempDir()})
 	require.NoError(b, err)
-	require.NoError(b, m.Apply(b.Context(), certs.Settings{Sites: []certs.Site{internal("a", none, "shop.example.com")}}))
+	site := internal("a", none, "shop.example.com")
+	require.NoError(b, m.Apply(b.Context(), certs.Settings{Sites: []certs.Site{site}}))
 	for b.Loop() {
 		if c, err := answer(m, "shop.example.com"); c == nil {
 			b.Fatal(err)

@@ -26,6 +26,11 @@ const (
 	clockSkew = time.Hour // how far back certificates are valid, for clients whose clock is behind
 )
 
+const (
+	howToKey  = "restore it, or remove root.key and root.crt to begin anew"
+	howToRoot = "restore it, or remove it to make it again from root.key"
+)
+
 // LocalCA is the edge's own certificate authority (ECDSA P-256), kept in a directory as root.crt and root.key
 // (0600). It is safe for concurrent use.
 type LocalCA struct {
@@ -82,11 +87,11 @@ func loadRootKey(path string, mayMake bool) (*ecdsa.PrivateKey, error) {
 	}
 	block, _ := pem.Decode(data)
 	if block == nil {
-		return nil, errors.New("root.key: no PEM block in it; restore it, or remove root.key and root.crt to begin anew")
+		return nil, errors.New("root.key: no PEM block in it; " + howToKey)
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("root.key: %w; restore it, or remove root.key and root.crt to begin anew", err)
+		return nil, fmt.Errorf("root.key: %w; %s", err, howToKey)
 	}
 	key, ok := parsed.(*ecdsa.PrivateKey)
 	if !ok {
@@ -130,17 +135,17 @@ func makeRoot(path string, key *ecdsa.PrivateKey, now time.Time) ([]byte, error)
 func parseLocalCA(certPEM []byte, key *ecdsa.PrivateKey, now time.Time) (*LocalCA, error) {
 	block, _ := pem.Decode(certPEM)
 	if block == nil {
-		return nil, errors.New("root.crt: no PEM block in it; restore it, or remove it to make it again from root.key")
+		return nil, errors.New("root.crt: no PEM block in it; " + howToRoot)
 	}
 	root, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("root.crt: %w; restore it, or remove it to make it again from root.key", err)
+		return nil, fmt.Errorf("root.crt: %w; %s", err, howToRoot)
 	}
 	if !key.PublicKey.Equal(root.PublicKey) || !root.IsCA {
 		return nil, errors.New("root.crt is not the certificate of root.key")
 	}
 	if !now.Before(root.NotAfter) {
-		return nil, fmt.Errorf("root.crt ended on %s; remove it to make it again", root.NotAfter.Format(time.DateOnly))
+		return nil, fmt.Errorf("root.crt ended on %s; %s", root.NotAfter.Format(time.DateOnly), howToRoot)
 	}
 	return &LocalCA{root: root, key: key, pem: pem.EncodeToMemory(block)}, nil
 }
@@ -161,7 +166,8 @@ func (c *LocalCA) Fingerprint() string {
 	return b.String()
 }
 
-// issue makes a certificate for one canonical host, pattern or address, valid for life but not beyond the root.
+// issue makes a certificate for one canonical host, pattern or address, valid for life but not beyond the
+// root.
 func (c *LocalCA) issue(host string, now time.Time, life time.Duration) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

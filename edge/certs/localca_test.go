@@ -40,13 +40,15 @@ func assertMode(t *testing.T, path string, want os.FileMode) {
 	assert.Equal(t, want, info.Mode().Perm(), path)
 }
 
+const noKey = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+
 func TestLocalCAIsNeverOverwritten(t *testing.T) {
 	for name, tt := range map[string]struct {
 		spoil func(t *testing.T, dir string)
 		want  string
 	}{
 		"an empty key":              {write("root.key", ""), "root.key"},
-		"a key that is no key":      {write("root.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), "root.key"},
+		"a key that is no key":      {write("root.key", noKey), "root.key"},
 		"a cut key":                 {cut("root.key"), "root.key"},
 		"an empty certificate":      {write("root.crt", ""), "root.crt"},
 		"a cut certificate":         {cut("root.crt"), "root.crt"},

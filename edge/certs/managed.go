@@ -45,6 +45,15 @@ func (c *managed) problem() error {
 	return c.err
 }
 
+func (c *managed) dropped() bool {
+	select {
+	case <-c.gone:
+		return true
+	default:
+		return false
+	}
+}
+
 func (c *managed) onDemand() bool { return c.rule.Load() != nil }
 
 // due reports whether less than share of the certificate's lifetime is left at now.

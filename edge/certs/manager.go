@@ -25,7 +25,8 @@ type Manager struct {
 	ca *LocalCA // nil until first needed
 }
 
-// New makes a Manager that serves nothing until the first Apply. It makes the state directory and starts nothing.
+// New makes a Manager that serves nothing until the first Apply. It makes the state directory and starts
+// nothing.
 func New(o Options) (*Manager, error) {
 	if o.StateDir == "" {
 		return nil, errors.New("certs: no state directory")
@@ -64,8 +65,8 @@ type Change struct {
 	names map[string]bool // of the local authority
 }
 
-// Policy returns the policy of a site of these settings, or nil. Routes built from the same configuration can hold
-// it and ask [Conn.Admits].
+// Policy returns the policy of a site of these settings, or nil. Routes built from the same configuration can
+// hold it and ask [Conn.Admits].
 func (c *Change) Policy(site string) *Policy {
 	for _, p := range c.table.policies {
 		if p.name == site {
@@ -87,8 +88,9 @@ func (c *Change) Commit() {
 	}
 }
 
-// Run orders and renews certificates and rotates ticket keys until ctx is done. It returns nil when everything it
-// started has ended. Handshakes are answered without it, with what is stored or local. Only one Run at a time.
+// Run orders and renews certificates and rotates ticket keys until ctx is done. It returns nil when
+// everything it started has ended. Handshakes are answered without it, with what is stored or local. Only one
+// Run at a time.
 func (m *Manager) Run(ctx context.Context) error {
 	if !m.running.CompareAndSwap(false, true) {
 		return errors.New("certs: already running")

@@ -74,7 +74,9 @@ func TestClientCertificatesOverTCPAndQUIC(t *testing.T) {
 			c.InsecureSkipVerify = !tt.verifies
 			if tt.cert != nil {
 				// show it whatever the server says it accepts
-				c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return tt.cert, nil }
+				c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+					return tt.cert, nil
+				}
 			}
 			for kind, dial := range map[string]func(*tls.Config) (tls.ConnectionState, error){
 				"tcp": e.dialTLS, "quic": e.dialQUIC,
@@ -96,7 +98,8 @@ func TestUnreadableClientAuthorityIsRefused(t *testing.T) {
 	require.NoError(t, os.WriteFile(empty, nil, 0o600))
 	writePEM(t, garbage, "CERTIFICATE", []byte("garbage"))
 	for name, file := range map[string]string{
-		"no file": filepath.Join(dir, "none.pem"), "empty": empty, "garbage": garbage, "a directory": dir, "unnamed": "",
+		"no file": filepath.Join(dir, "none.pem"), "empty": empty, "garbage": garbage,
+		"a directory": dir, "unnamed": "",
 	} {
 		for _, mode := range []certs.ClientMode{certs.ClientRequire, certs.ClientRequest} {
 			t.Run(name+" "+string(mode), func(t *testing.T) {

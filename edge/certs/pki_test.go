@@ -30,7 +30,8 @@ func newPartner(t *testing.T, name string) *partner {
 	t.Helper()
 	p := &partner{file: filepath.Join(t.TempDir(), "ca.pem")}
 	var der []byte
-	p.key, der = sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true}, nil)
+	root := &x509.Certificate{Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true}
+	p.key, der = sign(t, root, nil)
 	p.cert, _ = x509.ParseCertificate(der)
 	writePEM(t, p.file, "CERTIFICATE", der)
 	return p
@@ -110,6 +111,6 @@ func newFuzzAuthority(f *testing.F) string {
 	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
 	require.NoError(f, err)
 	file := filepath.Join(f.TempDir(), "ca.pem")
-	require.NoError(f, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	writePEM(f, file, "CERTIFICATE", der)
 	return file
 }

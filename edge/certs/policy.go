@@ -35,7 +35,8 @@ func newPolicy(name string, auth *clientAuth) *Policy {
 // Name returns the name of the site.
 func (p *Policy) Name() string { return p.name }
 
-// RequiresCertificate reports whether clients must show a certificate. A plain listener must not serve such hosts.
+// RequiresCertificate reports whether clients must show a certificate. A plain listener must not serve such
+// hosts.
 func (p *Policy) RequiresCertificate() bool { return p.auth != nil && p.auth.mode == ClientRequire }
 
 // Same reports whether a connection made under p may carry requests for q: both ask the same of clients.
@@ -82,7 +83,8 @@ func (p *Policy) rotateTickets(now time.Time) {
 	}
 }
 
-// hardened is the protocol policy of every listener: TLS 1.2 and up (1.3 for QUIC), forward secrecy and AEAD only.
+// hardened is the protocol policy of every listener: TLS 1.2 and up (1.3 for QUIC), forward secrecy and AEAD
+// only.
 func hardened(protos []string) *tls.Config {
 	c := &tls.Config{
 		MinVersion: tls.VersionTLS12,

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Prepare checks all of s and builds what Commit swaps in. Every fault is reported (errors.Join), and then nothing
-// has changed. It reads files and asks no one; the local authority is made if a site needs it.
+// Prepare checks all of s and builds what Commit swaps in. Every fault is reported (errors.Join), and then
+// nothing has changed. It reads files and asks no one; the local authority is made if a site needs it.
 func (m *Manager) Prepare(ctx context.Context, s Settings) (*Change, error) {
 	b := &builder{m: m, old: m.current.Load(), change: &Change{m: m, names: map[string]bool{}}}
 	b.table = &table{exact: map[string]*Policy{}, suffix: map[string]*Policy{}, managed: map[string]*managed{}}
@@ -94,8 +94,8 @@ func (b *builder) hosts(site Site) []string {
 	return hosts
 }
 
-// policy takes over what a policy that asks the same of clients had: the identity of its client authentication
-// and, under the same name, its ticket keys.
+// policy takes over what a policy that asks the same of clients had: the identity of its client
+// authentication and, under the same name, its ticket keys.
 func (b *builder) policy(name string, auth *clientAuth) *Policy {
 	p := newPolicy(name, auth)
 	for _, q := range slices.Concat(b.table.policies, b.old.policies) {
@@ -122,7 +122,7 @@ func (b *builder) source(ctx context.Context, site Site, hosts []string) (source
 	}
 	switch site.Source {
 	case SourceFiles:
-		return newFileSource(hosts, site.Files)
+		return b.files(site, hosts)
 	case SourceInternal:
 		return b.local(hosts)
 	case SourceACME, "":
@@ -130,6 +130,17 @@ func (b *builder) source(ctx context.Context, site Site, hosts []string) (source
 	default:
 		return nil, fmt.Errorf("source %q is none of acme, internal, files", site.Source)
 	}
+}
+
+func (b *builder) files(site Site, hosts []string) (source, error) {
+	s, err := newFileSource(hosts, site.Files)
+	if err != nil {
+		return nil, err
+	}
+	if hosts := s.unnamed(b.m.opt.Now()); len(hosts) > 0 {
+		b.m.opt.Logger.Warn("certificate files not valid for all hosts", "site", site.Name, "hosts", hosts)
+	}
+	return s, nil
 }
 
 func (b *builder) local(hosts []string) (source, error) {

@@ -14,7 +14,7 @@ type Settings struct {
 // ACME names the certificate authority of all sites whose source is SourceACME.
 type ACME struct {
 	Directory  string   // URL of the directory, https; default Let's Encrypt
-	CAFile     string   // PEM file with the roots that the directory's own certificate chains to; default the system's
+	CAFile     string   // PEM file of roots for the directory's own HTTPS; default the system's
 	Email      string   // optional contact of the account; the terms of service are agreed to
 	Challenges []string // of "http-01" and "tls-alpn-01"; default both
 }
@@ -31,8 +31,8 @@ const (
 
 // Site is one TLS policy: the hosts it covers, their certificates and what is asked of clients.
 //
-// A host is a DNS name, an IP address, "*.example.com" (exactly one label, as in certificates) or "*" (any name,
-// and clients that send none). The most specific host decides.
+// A host is a DNS name, an IP address, "*.example.com" (exactly one label, as in certificates) or "*" (any
+// name, and clients that send none). The most specific host decides.
 type Site struct {
 	Name       string // for errors and logs; unique
 	Hosts      []string

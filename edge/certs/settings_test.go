@@ -27,12 +27,15 @@ func TestEveryFaultIsTold(t *testing.T) {
 			{Name: "five", Hosts: []string{"*.five.test"}, OnDemand: &certs.OnDemand{Allow: []string{"*"}}},
 			{Name: "six", Hosts: []string{"six.test"}, Source: "magic"},
 			{Name: "seven", Hosts: []string{"seven.test"}, Source: certs.SourceFiles,
-				Files: []certs.KeyPair{{Certificate: good.Certificate, Key: strange.Key}, {Certificate: "/no.crt", Key: good.Key}}},
+				Files: []certs.KeyPair{
+					{Certificate: good.Certificate, Key: strange.Key}, {Certificate: "/no.crt", Key: good.Key},
+				}},
 			{Name: "eight", Hosts: []string{"eight.test"}, Source: certs.SourceFiles},
 			{Name: "nine", Hosts: []string{"nine.test"}, Files: []certs.KeyPair{good}},
 			{Name: "ten", Hosts: []string{"ten.test"}, ClientAuth: certs.ClientAuth{Mode: "maybe"}},
 			{Name: "eleven", Hosts: []string{"eleven.test"}, ClientAuth: certs.ClientAuth{CA: pki.file}},
-			{Name: "twelve", Hosts: []string{"twelve.test"}, Source: certs.SourceInternal, OnDemand: &certs.OnDemand{}},
+			{Name: "twelve", Hosts: []string{"twelve.test"}, Source: certs.SourceInternal,
+				OnDemand: &certs.OnDemand{}},
 			{Name: "thirteen", Hosts: []string{"*.x.test"}, OnDemand: &certs.OnDemand{Allow: []string{"bad name"}}},
 		},
 	})
@@ -88,7 +91,8 @@ func TestFilesAreReadAgainOnApply(t *testing.T) {
 	first := leafFor(t, m, "a.test")
 	fresh := pki.pair(t, "a.test")
 	require.NoError(t, os.Rename(fresh.Certificate, kp.Certificate))
-	require.ErrorContains(t, m.Apply(t.Context(), certs.Settings{Sites: []certs.Site{site}}), kp.Key, "half a change")
+	err := m.Apply(t.Context(), certs.Settings{Sites: []certs.Site{site}})
+	require.ErrorContains(t, err, kp.Key, "half a change")
 	assert.Equal(t, first, leafFor(t, m, "a.test"))
 	require.NoError(t, os.Rename(fresh.Key, kp.Key))
 	apply(t, m, site)

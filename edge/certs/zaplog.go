@@ -8,8 +8,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// zapCore carries certmagic's log to slog. Warnings stay; the rest is detail here: errors are returned as well,
-// and the edge logs its own line for each change of state.
+// zapCore carries certmagic's log to slog. Warnings stay; the rest is detail here: errors are returned as
+// well, and the edge logs its own line for each change of state.
 type zapCore struct{ handler slog.Handler }
 
 func newZap(l *slog.Logger) *zap.Logger { return zap.New(zapCore{l.Handler()}) }
