@@ -111,9 +111,10 @@ func (c *Chooser) twoChoices(r *Request, s *Set) *Backend {
 	return second
 }
 
-// busier compares requests in flight, this one included, for the weight.
+// busier compares requests in flight for the weight. Counting the new request in would give all of the requests
+// of a quiet pool to the heaviest backend; as it is, a tie leaves the weighted draw its say.
 func busier(a, b *Backend) bool {
-	return uint64(a.load.InFlight()+1)*uint64(b.Weight) > uint64(b.load.InFlight()+1)*uint64(a.Weight)
+	return uint64(a.load.InFlight())*uint64(b.Weight) > uint64(b.load.InFlight())*uint64(a.Weight)
 }
 
 // draw gives a random open backend, by weight, that is neither tried already nor other; nil if there is none.

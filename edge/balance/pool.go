@@ -2,6 +2,7 @@ package balance
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,6 +53,7 @@ func (p *Pool) Retry(percent int, now time.Time) bool { return p.budget.Take(p.S
 // Update replaces the backends. What is known of an id that stays is kept; an id that leaves is forgotten,
 // though requests in progress still count on the row they hold. IDs must be distinct.
 func (p *Pool) Update(specs []Spec) {
+	specs = weighed(specs)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.sameLocked(specs) {
@@ -59,7 +61,6 @@ func (p *Pool) Update(specs []Spec) {
 	}
 	kept := make(map[string]*status, len(specs))
 	for i := range specs {
-		specs[i].Weight = max(specs[i].Weight, 1)
 		st := p.status[specs[i].ID]
 		if st == nil {
 			st = &status{load: new(Load)}
@@ -70,18 +71,26 @@ func (p *Pool) Update(specs []Spec) {
 	p.publishLocked()
 }
 
+// weighed is a copy of specs in which each has a weight.
+func weighed(specs []Spec) []Spec {
+	specs = slices.Clone(specs)
+	for i := range specs {
+		specs[i].Weight = max(specs[i].Weight, 1)
+	}
+	return specs
+}
+
 // Preview is the table that Update would make of specs, without making it current: for what has to be tried
 // before a new configuration is taken.
 func (p *Pool) Preview(specs []Spec) *Set {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	rows := make([]Backend, len(specs))
-	for i, s := range specs {
+	for i, s := range weighed(specs) {
 		st := p.status[s.ID]
 		if st == nil {
 			st = &status{load: new(Load)}
 		}
-		s.Weight = max(s.Weight, 1)
 		rows[i] = Backend{Spec: s, State: st.state(s.Condition), Pool: p, load: st.load}
 	}
 	return newSet(p.current.Load().Version+1, rows)
