@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -152,7 +153,7 @@ func encodeJSON(raw json.RawMessage) (*yaml.Node, error) {
 		raw = json.RawMessage("{}")
 	}
 	if !json.Valid(raw) {
-		return nil, fmt.Errorf("options are not JSON")
+		return nil, errors.New("not JSON")
 	}
 	n := jsonTree(string(raw))
 	walkOnce(n, map[*yaml.Node]bool{}, func(n *yaml.Node) {

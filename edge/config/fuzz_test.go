@@ -1,0 +1,61 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wedge-lb/wedge/edge/config"
+)
+
+// FuzzParse holds that a file is a configuration, which survives being written and is
+// the same in its explicit form, or has faults that lie inside of it.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(smallest))
+	f.Add([]byte(whole(f)))
+	f.Add([]byte(`{"version":1,"sites":[{"hosts":["*"],"to":["http://a"]}],"server":{"listen":{"http":":0"}}}`))
+	f.Add([]byte(smallest + "strategies: { s: { use: builtin/stateless, options: { a: [1, 2.50, .5, ~, yes, 'x: y', *z] }, grants: &z [cookie:a] } }"))
+	for _, tt := range refusals {
+		text, prefixed := strings.CutPrefix(tt.file, "+")
+		if prefixed {
+			text = sound + text
+		}
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := config.Parse("w", data, sandbox())
+		if err != nil {
+			inside(t, data, err)
+			return
+		}
+		if text, err := c.YAML(); err != nil || len(text) < 1<<20 {
+			roundTrip(t, c)
+		}
+		require.True(t, c.Expand().Equal(c.Expand().Expand()))
+		line, _ := c.Position("sites[0].hosts")
+		require.Positive(t, line)
+	})
+}
+
+// inside requires that every fault points into data.
+func inside(t *testing.T, data []byte, err error) {
+	var faults config.Faults
+	require.ErrorAs(t, err, &faults)
+	require.NotEmpty(t, faults)
+	text := strings.TrimPrefix(string(data), "\uFEFF")
+	breaks := strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
+	lines := strings.Split(breaks.Replace(text), "\n")
+	for _, fault := range faults {
+		if fault.Line == 0 && len(data) > 1<<20 {
+			continue
+		}
+		require.Positive(t, fault.Line)
+		require.LessOrEqual(t, fault.Line, len(lines))
+		require.Positive(t, fault.Column)
+		require.LessOrEqual(t, fault.Column, utf8.RuneCountInString(lines[fault.Line-1])+1)
+		require.NotEmpty(t, fault.Message)
+		require.True(t, utf8.ValidString(fault.Error()))
+	}
+}
