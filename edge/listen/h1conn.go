@@ -15,7 +15,7 @@ const (
 	// drainBytes is how much of a body that nobody wanted is read to keep the connection.
 	drainBytes = 64 << 10
 	// lingerTime is how long a connection that is to be closed waits for its client to have read the answer.
-	lingerTime = time.Second
+	lingerTime = 2 * time.Second
 )
 
 // An h1Conn serves HTTP/1.1 on one connection, on the goroutine that calls serve: one exchange at a time, in

@@ -283,4 +283,3 @@ func (r *h1Reply) Cut() {
 	}
 	r.h.conn.socket.Close()
 }
-

@@ -138,12 +138,13 @@ func (s *socket) CloseWrite() error {
 	return nil
 }
 
-// linger reads and drops what the peer still sends, up to a bound, until it closes or d has passed: a
-// connection closed with unread bytes is reset, which can destroy the answer on its way (RFC 9112 9.6).
+// linger reads and drops what the peer still sends until it closes or d has passed: a connection closed with
+// unread bytes is reset, which can destroy the answer on its way (RFC 9112 9.6).
 func (s *socket) linger(d time.Duration) {
 	s.pacing = false
 	s.SetReadDeadline(time.Now().Add(d))
-	io.CopyN(io.Discard, s.Conn, lingerBytes)
+	io.Copy(io.Discard, onlyReader{s.Conn})
 }
 
-const lingerBytes = 256 << 10
+// onlyReader hides the rest of a connection, which io.Copy would try to splice.
+type onlyReader struct{ io.Reader }

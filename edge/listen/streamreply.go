@@ -151,7 +151,9 @@ func (r *streamReply) End(trailers http1.Fields) error {
 }
 
 // Switch is for h1.
-func (r *streamReply) Switch([]byte, http1.Fields) (io.ReadWriteCloser, error) { return nil, errNoSwitch }
+func (r *streamReply) Switch([]byte, http1.Fields) (io.ReadWriteCloser, error) {
+	return nil, errNoSwitch
+}
 
 // Cut has the stream reset once the Handler returns.
 func (r *streamReply) Cut() {

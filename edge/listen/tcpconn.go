@@ -91,14 +91,10 @@ func (c *tcpConn) end() {
 
 // handshake is bounded in time, and by those that begin after it.
 func (c *tcpConn) handshake(t *tls.Conn) bool {
-	s := c.front.server
+	defer c.front.server.pending.end(c)
 	if c.socket.bound(time.Now().Add(c.limits.HandshakeTimeout)) != nil {
 		return false
 	}
-	if oldest := s.pending.begin(c, c.limits.Handshakes); oldest != nil {
-		oldest.sever()
-	}
-	defer s.pending.end(c)
 	err := t.HandshakeContext(context.Background())
 	c.socket.release()
 	return err == nil

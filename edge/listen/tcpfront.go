@@ -105,6 +105,11 @@ func (f *tcpFront) admit(c net.Conn) {
 		c.Close()
 		return
 	}
+	if f.tls != nil {
+		if oldest := s.pending.begin(conn, limits.Handshakes); oldest != nil {
+			oldest.sever()
+		}
+	}
 	f.wg.Go(conn.serve)
 }
 

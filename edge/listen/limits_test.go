@@ -1,0 +1,316 @@
+package listen_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/wedge-lb/wedge/edge/listen"
+	"github.com/wedge-lb/wedge/edge/proxy"
+)
+
+func limits(change func(*listen.Limits)) func(*listen.Options) {
+	return func(o *listen.Options) { change(&o.Limits) }
+}
+
+// within asserts that c is closed by the edge between least and most from now.
+func within(t *testing.T, c net.Conn, least, most time.Duration) string {
+	t.Helper()
+	began := time.Now()
+	b, _ := io.ReadAll(c) // a reset is as good
+	passed := time.Since(began)
+	assert.GreaterOrEqual(t, passed, least)
+	assert.Less(t, passed, most)
+	return string(b)
+}
+
+func TestAnIdleConnectionIsClosed(t *testing.T) {
+	e := start(t, say, limits(func(l *listen.Limits) { l.IdleTimeout = 300 * time.Millisecond }))
+	assert.Empty(t, within(t, e.dial(), 200*time.Millisecond, time.Second), "before the first request")
+	c := e.dial()
+	write(t, c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+	assert.Contains(t, within(t, c, 200*time.Millisecond, time.Second), "200 OK", "after the first request")
+	assert.Empty(t, within(t, e.dialTLS("http/1.1"), 200*time.Millisecond, time.Second))
+	assert.Zero(t, e.server.Stats().TimedOut)
+}
+
+func TestASlowHeadIsAnsweredAndClosed(t *testing.T) {
+	e := start(t, say, limits(func(l *listen.Limits) { l.HeaderTimeout = 500 * time.Millisecond }))
+	slow := func(c net.Conn) {
+		for i := 0; ; i++ {
+			if _, err := fmt.Fprintf(c, "A%d: b\r\n", i); err != nil {
+				return
+			}
+			<-time.After(50 * time.Millisecond) // each byte within any idle time
+		}
+	}
+	for name, c := range map[string]net.Conn{"plain": e.dial(), "TLS": e.dialTLS("http/1.1"), "one byte": e.dial()} {
+		t.Run(name, func(t *testing.T) {
+			began := time.Now()
+			write(t, c, "G")
+			if name != "one byte" {
+				write(t, c, "ET / HTTP/1.1\r\nHost: h\r\n")
+				go slow(c)
+			}
+			a, err := http.ReadResponse(bufio.NewReader(c), nil)
+			require.NoError(t, err)
+			assert.Equal(t, 408, a.StatusCode)
+			assert.Greater(t, time.Since(began), 400*time.Millisecond)
+			assert.Less(t, time.Since(began), 1500*time.Millisecond)
+			c.Close()
+		})
+	}
+	assert.EqualValues(t, 3, e.server.Stats().TimedOut)
+}
+
+func TestASlowHandlerDoesNotCountAsASlowHead(t *testing.T) {
+	e := start(t, func(x *proxy.Exchange) {
+		<-time.After(700 * time.Millisecond)
+		say(x)
+	}, limits(func(l *listen.Limits) {
+		l.HeaderTimeout, l.IdleTimeout = 100*time.Millisecond, 100*time.Millisecond
+	}))
+	c := e.dial()
+	write(t, c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+	_, body := receive(t, bufio.NewReader(c), "GET")
+	assert.Equal(t, "GET / ", body)
+}
+
+func TestASlowBodyIsGivenUp(t *testing.T) {
+	e := start(t, say, limits(func(l *listen.Limits) { l.BodyTimeout, l.MinRate = 300*time.Millisecond, 1000 }))
+	for name, drip := range map[string]time.Duration{"silent": time.Hour, "a byte now and then": 50 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			c := e.dial()
+			write(t, c, "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n")
+			gone, stop := context.WithCancel(t.Context())
+			defer stop()
+			go func() {
+				for {
+					select {
+					case <-time.After(drip):
+						c.Write([]byte("x"))
+					case <-gone.Done():
+						return
+					}
+				}
+			}()
+			within(t, c, 250*time.Millisecond, 1500*time.Millisecond)
+		})
+	}
+	assert.EqualValues(t, 2, e.server.Stats().TimedOut)
+}
+
+func TestABodyAtTheMinimumRateIsTaken(t *testing.T) {
+	e := start(t, say, limits(func(l *listen.Limits) { l.BodyTimeout, l.MinRate = 200*time.Millisecond, 1000 }))
+	c := e.dial()
+	write(t, c, "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 2000\r\n\r\n")
+	go func() {
+		for range 10 {
+			<-time.After(80 * time.Millisecond)
+			io.WriteString(c, strings.Repeat("x", 200))
+		}
+	}()
+	_, body := receive(t, bufio.NewReader(c), "PUT")
+	assert.Len(t, body, len("PUT / ")+2000)
+}
+
+func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
+	failed := make(chan error, 1)
+	e := start(t, func(x *proxy.Exchange) {
+		x.Reply.Head(200, nil, -1)
+		for {
+			if _, err := x.Reply.Write(make([]byte, 64<<10)); err != nil {
+				failed <- err
+				return
+			}
+		}
+	}, limits(func(l *listen.Limits) { l.BodyTimeout = 300 * time.Millisecond }))
+	e.each(t, func(t *testing.T, w way) {
+		began := time.Now()
+		a, err := w.client.Get(w.url)
+		require.NoError(t, err)
+		defer a.Body.Close()
+		select {
+		case err := <-failed:
+			assert.Error(t, err)
+			assert.Greater(t, time.Since(began), 250*time.Millisecond)
+		case <-time.After(10 * time.Second):
+			t.Fatal("still writing")
+		}
+		_, err = io.Copy(io.Discard, a.Body)
+		assert.Error(t, err)
+	})
+}
+
+func TestASilentBodyIsGivenUpOnStreams(t *testing.T) {
+	failed := make(chan error, 1)
+	e := start(t, func(x *proxy.Exchange) {
+		_, err := io.Copy(io.Discard, x.Request.Body)
+		failed <- err
+		answer(x, 408, "")
+	}, limits(func(l *listen.Limits) { l.BodyTimeout = 300 * time.Millisecond }))
+	e.each(t, func(t *testing.T, w way) {
+		body, end := io.Pipe()
+		defer end.Close()
+		go io.WriteString(end, "first")
+		r, err := http.NewRequest("POST", w.url, body)
+		require.NoError(t, err)
+		go func() {
+			if a, err := w.client.Do(r); err == nil {
+				a.Body.Close()
+			}
+		}()
+		select {
+		case err := <-failed:
+			assert.Error(t, err)
+		case <-time.After(5 * time.Second):
+			t.Fatal("still reading")
+		}
+	})
+}
+
+func TestAStalledHandshakeIsGivenUp(t *testing.T) {
+	e := start(t, say, limits(func(l *listen.Limits) { l.HandshakeTimeout = 300 * time.Millisecond }))
+	for name, hello := range map[string]string{"silent": "", "half a hello": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"} {
+		t.Run(name, func(t *testing.T) {
+			c, err := net.Dial("tcp", e.secure)
+			require.NoError(t, err)
+			defer c.Close()
+			write(t, c, hello)
+			within(t, c, 200*time.Millisecond, time.Second)
+		})
+	}
+	assert.EqualValues(t, 2, e.server.Stats().HandshakeErrors)
+}
+
+func TestTheOldestHandshakeGivesWay(t *testing.T) {
+	e := start(t, say, limits(func(l *listen.Limits) { l.Handshakes = 3 }))
+	var stalled []net.Conn
+	for range 5 {
+		c, err := net.Dial("tcp", e.secure)
+		require.NoError(t, err)
+		defer c.Close()
+		stalled = append(stalled, c)
+	}
+	for _, c := range stalled[:2] {
+		within(t, c, 0, time.Second)
+	}
+	c := e.dialTLS("http/1.1")
+	write(t, c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+	_, body := receive(t, bufio.NewReader(c), "GET")
+	assert.Equal(t, "GET / ", body)
+	within(t, stalled[2], 0, time.Second)
+}
+
+func TestConnectionsOverTheLimitAreRefused(t *testing.T) {
+	e := start(t, say, limits(func(l *listen.Limits) { l.ConnectionsPerAddress = 3 }))
+	from := func(ip string) net.Conn {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
+		c, err := d.Dial("tcp", e.plain)
+		require.NoError(t, err)
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	served := func(c net.Conn) bool {
+		io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+		_, err := http.ReadResponse(bufio.NewReader(c), nil)
+		return err == nil
+	}
+	var kept []net.Conn
+	for range 3 {
+		kept = append(kept, from("127.0.0.2"))
+		require.True(t, served(kept[len(kept)-1]))
+	}
+	assert.False(t, served(from("127.0.0.2")), "the address has its share")
+	assert.True(t, served(from("127.0.0.3")), "others are not touched")
+	kept[0].Close()
+	require.Eventually(t, func() bool { return served(from("127.0.0.2")) }, time.Second, 5*time.Millisecond)
+
+	e.server.SetLimits(listen.Limits{Connections: 4})
+	assert.False(t, served(from("127.0.0.4")), "all together")
+	assert.True(t, served(kept[1]), "those that are in stay")
+	assert.GreaterOrEqual(t, e.server.Stats().Refused, int64(2))
+}
+
+func (e *edge) quic(ctx context.Context) (*quic.Conn, error) {
+	return quic.DialAddr(ctx, e.quick, e.clientTLS("h3"), nil)
+}
+
+func TestQUICConnectionsOverTheLimitAreRefused(t *testing.T) {
+	e := start(t, say, limits(func(l *listen.Limits) { l.ConnectionsPerAddress = 2 }))
+	for range 2 {
+		c, err := e.quic(t.Context())
+		require.NoError(t, err)
+		defer c.CloseWithError(0, "")
+	}
+	_, err := e.quic(t.Context())
+	assert.Error(t, err)
+	require.Eventually(t, func() bool { return e.server.Stats().OpenQUIC == 2 }, time.Second, time.Millisecond)
+	assert.Positive(t, e.server.Stats().Refused)
+	c := e.dial() // of the same address, which has spent its share
+	within(t, c, 0, time.Second)
+}
+
+func TestManyQUICHandshakesMustProveTheirAddress(t *testing.T) {
+	e := start(t, say, limits(func(l *listen.Limits) { l.RetryAbove, l.HandshakeTimeout = 1, 500*time.Millisecond }))
+	// A client that sends its first packet and nothing else.
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	half := &halfPackets{PacketConn: silent}
+	tr := &quic.Transport{Conn: half}
+	to, err := net.ResolveUDPAddr("udp", e.quick)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	var wg sync.WaitGroup
+	wg.Go(func() { tr.Dial(ctx, to, e.clientTLS("h3"), nil) })
+	require.Eventually(t, func() bool { return e.server.Stats().OpenQUIC == 1 }, time.Second, time.Millisecond)
+
+	c, err := e.quic(t.Context())
+	require.NoError(t, err, "an honest client answers the Retry")
+	c.CloseWithError(0, "")
+	wg.Wait()
+	tr.Close()
+	silent.Close()
+	require.Eventually(t, func() bool { return e.server.Stats().HandshakeErrors == 1 }, 3*time.Second, 10*time.Millisecond)
+}
+
+// halfPackets lets the first flight out and drops the rest.
+type halfPackets struct {
+	net.PacketConn
+	mu   sync.Mutex
+	sent int
+}
+
+func (h *halfPackets) WriteTo(p []byte, a net.Addr) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.sent++; h.sent > 2 {
+		return len(p), nil
+	}
+	return h.PacketConn.WriteTo(p, a)
+}
+
+func TestTheACMEProtocolIsAHandshakeAndNoMore(t *testing.T) {
+	e := start(t, say)
+	c := e.dialTLS("acme-tls/1")
+	assert.Equal(t, "acme-tls/1", c.ConnectionState().NegotiatedProtocol)
+	closed(t, c)
+}
+
+func TestProtocolsThatAreOffAreNotNegotiated(t *testing.T) {
+	e := start(t, say, func(o *listen.Options) { o.Protocols = listen.H2 })
+	closed(t, e.dialTLS("http/1.1"))
+	closed(t, e.dialTLS())
+	assert.Equal(t, "h2", e.dialTLS("h2", "http/1.1").ConnectionState().NegotiatedProtocol)
+}
