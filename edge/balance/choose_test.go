@@ -40,14 +40,14 @@ func TestFallbackSharesFollowTheWeights(t *testing.T) {
 		hold    int
 		want    map[string]float64
 	}{
-		"two alike":                   {[]uint32{1, 1}, "", 0, map[string]float64{"b0": .5, "b1": .5}},
-		"a quiet pool, one to three":  {[]uint32{1, 3}, "", 0, map[string]float64{"b0": .25, "b1": .75}},
-		"a busy pool, one to three":   {[]uint32{1, 3}, "", 64, map[string]float64{"b0": .25, "b1": .75}},
-		"three, busy":                 {[]uint32{1, 2, 5}, "", 64, map[string]float64{"b0": .125, "b1": .25, "b2": .625}},
-		"the first is down":           {[]uint32{4, 1, 3}, "b0", 0, map[string]float64{"b1": .25, "b2": .75}},
-		"the last is down, busy":      {[]uint32{1, 3, 4}, "b2", 64, map[string]float64{"b0": .25, "b1": .75}},
-		"the one in between is down":  {[]uint32{1, 9, 1}, "b1", 0, map[string]float64{"b0": .5, "b2": .5}},
-		"one far heavier, four alike": {[]uint32{96, 1, 1, 1, 1}, "", 0, map[string]float64{"b0": .96, "b1": .01}},
+		"two alike":              {[]uint32{1, 1}, "", 0, map[string]float64{"b0": .5, "b1": .5}},
+		"quiet, one to three":    {[]uint32{1, 3}, "", 0, map[string]float64{"b0": .25, "b1": .75}},
+		"busy, one to three":     {[]uint32{1, 3}, "", 64, map[string]float64{"b0": .25, "b1": .75}},
+		"three, busy":            {[]uint32{1, 2, 5}, "", 64, map[string]float64{"b0": .125, "b1": .25, "b2": .625}},
+		"the first is down":      {[]uint32{4, 1, 3}, "b0", 0, map[string]float64{"b1": .25, "b2": .75}},
+		"the last is down":       {[]uint32{1, 3, 4}, "b2", 64, map[string]float64{"b0": .25, "b1": .75}},
+		"the middle one is down": {[]uint32{1, 9, 1}, "b1", 0, map[string]float64{"b0": .5, "b2": .5}},
+		"one far heavier":        {[]uint32{96, 1, 1, 1, 1}, "", 0, map[string]float64{"b0": .96, "b1": .01}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPool(tt.weights...)
@@ -165,17 +165,17 @@ func TestAChoiceOfThePickerIsHeldToTheRules(t *testing.T) {
 		reason  string
 		blamed  int
 	}{
-		"a ready one":                      {set.Find("b2"), "", "", balance.New, "chosen", 0},
-		"the pin":                          {set.Find("b2"), "b2", "", balance.Hit, "pinned", 0},
-		"another than the pin":             {set.Find("b2"), "b3", "", balance.Repick, "pin_not_used", 0},
-		"a draining pin":                   {set.Find("b1"), "b1", "", balance.Hit, "pinned", 0},
-		"a draining one that is no pin":    {set.Find("b1"), "", "", balance.Fallback, "bad_pick", 1},
-		"one that is down":                 {set.Find("b0"), "", "", balance.Fallback, "bad_pick", 1},
-		"a pin that is down":               {set.Find("b0"), "b0", "", balance.Fallback, "bad_pick", 1},
-		"one that was tried":               {set.Find("b2"), "", "b2", balance.Fallback, "bad_pick", 1},
-		"none at all":                      {nil, "", "", balance.Fallback, "bad_pick", 1},
-		"a row of a table of before":       {newPool(1, 1, 1, 1).Set().Find("b3"), "", "", balance.New, "chosen", 0},
-		"a row of before that is now down": {stranger, "", "", balance.Fallback, "bad_pick", 0},
+		"a ready one":                   {set.Find("b2"), "", "", balance.New, "chosen", 0},
+		"the pin":                       {set.Find("b2"), "b2", "", balance.Hit, "pinned", 0},
+		"another than the pin":          {set.Find("b2"), "b3", "", balance.Repick, "pin_not_used", 0},
+		"a draining pin":                {set.Find("b1"), "b1", "", balance.Hit, "pinned", 0},
+		"a draining one that is no pin": {set.Find("b1"), "", "", balance.Fallback, "bad_pick", 1},
+		"one that is down":              {set.Find("b0"), "", "", balance.Fallback, "bad_pick", 1},
+		"a pin that is down":            {set.Find("b0"), "b0", "", balance.Fallback, "bad_pick", 1},
+		"one that was tried":            {set.Find("b2"), "", "b2", balance.Fallback, "bad_pick", 1},
+		"none at all":                   {nil, "", "", balance.Fallback, "bad_pick", 1},
+		"a row of a table of before":    {newPool(1, 1, 1, 1).Set().Find("b3"), "", "", balance.New, "chosen", 0},
+		"a row of before, now down":     {stranger, "", "", balance.Fallback, "bad_pick", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			picker := &pickerFunc{pick: func(_ *balance.Request, _ *balance.Set, d *balance.Decision) error {

@@ -50,15 +50,15 @@ func TestTheStateIsThatOfWhoHasMostToSay(t *testing.T) {
 		down, ejected bool
 		want          balance.State
 	}{
-		"nothing said":               {balance.Ready, nil, false, false, balance.StateReady},
-		"probes fail":                {balance.Ready, nil, true, false, balance.StateDown},
-		"ejected":                    {balance.Ready, nil, false, true, balance.StateDown},
-		"configured to drain":        {balance.Drain, nil, false, false, balance.StateDraining},
-		"draining and down":          {balance.Drain, nil, true, false, balance.StateDown},
-		"an operator says ready":     {balance.Drain, condition(balance.Ready), false, false, balance.StateReady},
-		"an operator says drain":     {balance.Ready, condition(balance.Drain), false, false, balance.StateDraining},
-		"maintenance before down":    {balance.Maintenance, nil, true, true, balance.StateMaintenance},
-		"maintenance by an operator": {balance.Ready, condition(balance.Maintenance), true, false, balance.StateMaintenance},
+		"nothing said":      {balance.Ready, nil, false, false, balance.StateReady},
+		"probes fail":       {balance.Ready, nil, true, false, balance.StateDown},
+		"ejected":           {balance.Ready, nil, false, true, balance.StateDown},
+		"drain":             {balance.Drain, nil, false, false, balance.StateDraining},
+		"draining and down": {balance.Drain, nil, true, false, balance.StateDown},
+		"ready by hand":     {balance.Drain, condition(balance.Ready), false, false, balance.StateReady},
+		"drain by hand":     {balance.Ready, condition(balance.Drain), false, false, balance.StateDraining},
+		"out and down":      {balance.Maintenance, nil, true, true, balance.StateMaintenance},
+		"out by hand":       {balance.Ready, condition(balance.Maintenance), true, false, balance.StateMaintenance},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := balance.NewPool("p")

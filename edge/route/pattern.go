@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -75,6 +76,12 @@ func checkPath(s string) error {
 			return errors.New("write spaces, control and non-ASCII characters percent-encoded")
 		case c == '?' || c == '#':
 			return errors.New("a query or fragment is no part of the path")
+		case c == '\\':
+			return errors.New("it can never match: a backslash is refused before")
+		case c == '%':
+			if err := checkEscape(s[i:]); err != nil {
+				return err
+			}
 		}
 	}
 	for part := range strings.SplitSeq(s[1:], "/") {
@@ -119,3 +126,23 @@ func (s *segment) cut(path []byte) (rest []byte, ok bool) {
 	fits := len(part) >= len(s.prefix)+len(s.suffix)
 	return rest, fits && bytes.HasPrefix(part, s.prefix) && bytes.HasSuffix(part, s.suffix)
 }
+
+// checkEscape refuses an escape that the parser would have written in another way.
+func checkEscape(s string) error {
+	if len(s) < 3 || !isHex(s[1]) || !isHex(s[2]) {
+		return errors.New("it can never match: a % that is no escape is refused before")
+	}
+	v, err := strconv.ParseUint(s[1:3], 16, 8)
+	if err != nil {
+		return fmt.Errorf("escape %s: %w", s[:3], err) // of two hex digits: cannot happen
+	}
+	if c := byte(v); hostByte[c] != 0 || c == '~' {
+		return fmt.Errorf("it can never match: write %s as %c", s[:3], c)
+	}
+	if upper := strings.ToUpper(s[:3]); upper != s[:3] {
+		return fmt.Errorf("it can never match: write %s as %s", s[:3], upper)
+	}
+	return nil
+}
+
+func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }
