@@ -124,7 +124,7 @@ func TestLoadDecides(t *testing.T) {
 		"p2c of two: the idle one":              {"p2c", []uint32{1, 1}, []int{1, 0}, "b-001"},
 		"p2c: load counts by weight":            {"p2c", []uint32{1, 10}, []int{2, 3}, "b-001"},
 		"p2c: a light one that is far less":     {"p2c", []uint32{1, 2}, []int{0, 9}, "b-000"},
-		"least load: the least of all":          {"least_load", []uint32{1, 1, 1, 1, 1}, []int{5, 4, 1, 4, 5}, "b-002"},
+		"least load: the least of all":          {"least_load", []uint32{1, 1, 1, 1}, []int{5, 4, 1, 4}, "b-002"},
 		"least load: by weight":                 {"least_load", []uint32{1, 1, 5}, []int{2, 2, 4}, "b-002"},
 		"least latency: load counts if unknown": {"least_latency", []uint32{1, 1}, []int{4, 1}, "b-001"},
 	} {
@@ -199,7 +199,8 @@ func TestABackendWithoutLatencyIsTriedWhileIdle(t *testing.T) {
 
 func TestUnknownNamesAreToldWithTheKnown(t *testing.T) {
 	_, err := sdk.NewBalancer("first_pick", "fastest")
-	assert.EqualError(t, err, `option first_pick: "fastest": want one of round_robin, random, p2c, least_load, least_latency`)
+	assert.EqualError(t, err,
+		`option first_pick: "fastest": want one of round_robin, random, p2c, least_load, least_latency`)
 	_, err = sdk.NewPlacer("algorithm", "md5")
 	assert.EqualError(t, err, `option algorithm: "md5": want one of maglev, ring, rendezvous`)
 }

@@ -20,8 +20,8 @@ type Bounded struct {
 }
 
 const (
-	boundedTries  = 8 // choices of one key before the least loaded of them is taken
-	boundedRounds = 1 // backends whose load a pick asks for, to keep the average fresh
+	boundedTries = 8  // choices of one key, each with a call to the host
+	boundedScan  = 64 // backends gone through after that, by the load last heard
 )
 
 // Update takes in a table.
@@ -37,8 +37,8 @@ func (l *Bounded) Update(b Backends) {
 	}
 }
 
-// Pick is the first choice of the key that is below the bound, or the least loaded of several, or
-// -1 if no backend is left.
+// Pick is the first choice of the key that is below the bound, or any backend below it, or the
+// least loaded choice; -1 if no backend is left.
 func (l *Bounded) Pick(r *Request, of Placer, key uint64) int {
 	l.refresh(r)
 	best, least := -1, 0.0
@@ -47,16 +47,39 @@ func (l *Bounded) Pick(r *Request, of Placer, key uint64) int {
 		if i < 0 || !l.spread.Usable(i) {
 			return i
 		}
-		share := float64(l.spread.share[i]) / l.shares
-		load := float64(l.ask(r, i) + 1)
-		if load <= l.bound(share) {
+		l.ask(r, i)
+		if l.below(i) {
 			return i
 		}
-		if load /= share; best < 0 || load < least {
+		if load := float64(l.load[i]) / float64(l.spread.share[i]); best < 0 || load < least {
 			best, least = i, load
 		}
 	}
+	if i := l.scan(r, rehash(key, boundedTries)); i >= 0 {
+		return i
+	}
 	return best
+}
+
+// scan is the first backend below the bound from a place that x names, or -1.
+func (l *Bounded) scan(r *Request, x uint64) int {
+	n := l.spread.Len()
+	at := scale(x, n)
+	for range min(n, boundedScan) {
+		if i := int(l.spread.members[at]); l.below(i) && !excludes(r, i) {
+			return i
+		}
+		if at++; at == n {
+			at = 0
+		}
+	}
+	return -1
+}
+
+// below reports whether a backend may carry one more request.
+func (l *Bounded) below(backend int) bool {
+	share := float64(l.spread.share[backend]) / l.shares
+	return float64(l.load[backend]+1) <= l.bound(share)
 }
 
 // bound is the most requests that a backend with this share may carry, this one included.
@@ -68,20 +91,20 @@ func (l *Bounded) bound(share float64) float64 {
 	return most
 }
 
-// refresh asks for the load of the next backends of the round.
+// refresh asks for the load of the next backend of the round, to keep the average fresh.
 func (l *Bounded) refresh(r *Request) {
-	for range min(boundedRounds, l.spread.Len()) {
-		if l.next >= l.spread.Len() {
-			l.next = 0
-		}
-		l.ask(r, int(l.spread.members[l.next]))
-		l.next++
+	if l.spread.Len() == 0 {
+		return
 	}
+	if l.next++; l.next >= l.spread.Len() {
+		l.next = 0
+	}
+	l.ask(r, int(l.spread.members[l.next]))
 }
 
-func (l *Bounded) ask(r *Request, backend int) int64 {
+// ask takes over the load that the host has for a backend.
+func (l *Bounded) ask(r *Request, backend int) {
 	now := int64(r.InFlight(backend))
 	l.loads += now - l.load[backend]
 	l.load[backend] = now
-	return now
 }

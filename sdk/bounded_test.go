@@ -43,7 +43,8 @@ func bounding(t *testing.T, name string, factor float64, list ...sdktest.Backend
 func TestAnIdlePoolIsNotBounded(t *testing.T) {
 	eachPlacer(t, func(t *testing.T, name string) {
 		list := pool(1, 2, 3)
-		assert.Equal(t, owners(t, placing(t, name, list...), 2_000), owners(t, bounding(t, name, 1.25, list...), 2_000))
+		free, bound := placing(t, name, list...), bounding(t, name, 1.25, list...)
+		assert.Equal(t, owners(t, free, 2_000), owners(t, bound, 2_000))
 	})
 }
 

@@ -135,25 +135,34 @@ func TestPinnedExcludedAndAttempt(t *testing.T) {
 }
 
 func TestDecisionsReachTheHost(t *testing.T) {
+	give := func(d sdk.Decision) func(*sdk.Request) sdk.Decision {
+		return func(*sdk.Request) sdk.Decision { return d }
+	}
 	for name, tt := range map[string]struct {
 		pick func(r *sdk.Request) sdk.Decision
 		want sdktest.Decision
 	}{
-		"abstain":             {func(*sdk.Request) sdk.Decision { return sdk.Abstain() }, sdktest.Decision{Verdict: abi.VerdictAbstain}},
-		"reject":              {func(*sdk.Request) sdk.Decision { return sdk.Reject(429) }, sdktest.Decision{Verdict: abi.VerdictReject, Status: 429}},
-		"reject by default":   {func(*sdk.Request) sdk.Decision { return sdk.Reject(0) }, sdktest.Decision{Verdict: abi.VerdictReject, Status: 503}},
-		"pin is for routes":   {func(*sdk.Request) sdk.Decision { return sdk.Abstain().Pin() }, sdktest.Decision{Verdict: abi.VerdictAbstain}},
-		"no backend abstains": {func(*sdk.Request) sdk.Decision { return sdk.Route(-1).Pin() }, sdktest.Decision{Verdict: abi.VerdictAbstain}},
-		"out of range is bad": {func(*sdk.Request) sdk.Decision { return sdk.Route(9) }, sdktest.Decision{Backend: "?", Bad: "out of range"}},
-		"a down backend is bad": {func(*sdk.Request) sdk.Decision { return sdk.Route(1) },
-			sdktest.Decision{Backend: "b-001", Bad: "not available: down"}},
-		"respond": {func(r *sdk.Request) sdk.Decision { return r.Respond(418, "text/plain", []byte("teapot")) },
-			sdktest.Decision{Verdict: abi.VerdictRespond, Status: 418, ContentType: "text/plain", Body: "teapot"}},
+		"abstain":             {give(sdk.Abstain()), sdktest.Decision{Verdict: abi.VerdictAbstain}},
+		"reject":              {give(sdk.Reject(429)), sdktest.Decision{Verdict: abi.VerdictReject, Status: 429}},
+		"reject by default":   {give(sdk.Reject(0)), sdktest.Decision{Verdict: abi.VerdictReject, Status: 503}},
+		"pin is for routes":   {give(sdk.Abstain().Pin()), sdktest.Decision{Verdict: abi.VerdictAbstain}},
+		"no backend abstains": {give(sdk.Route(-1).Pin()), sdktest.Decision{Verdict: abi.VerdictAbstain}},
+		"out of range is bad": {give(sdk.Route(9)), sdktest.Decision{Backend: "?", Bad: "out of range"}},
+		"a down backend is bad": {give(sdk.Route(1)), sdktest.Decision{
+			Backend: "b-001", Bad: "not available: down",
+		}},
+		"respond": {func(r *sdk.Request) sdk.Decision {
+			return r.Respond(418, "text/plain", []byte("teapot"))
+		}, sdktest.Decision{
+			Verdict: abi.VerdictRespond, Status: 418, ContentType: "text/plain", Body: "teapot",
+		}},
 		"spares and fields": {func(r *sdk.Request) sdk.Decision {
 			r.Spare(2)
 			r.SetHeader("x-cohort", "b")
 			return sdk.Route(0)
-		}, sdktest.Decision{Backend: "b-000", Spares: []string{"b-002"}, Headers: [][2]string{{"x-cohort", "b"}}}},
+		}, sdktest.Decision{
+			Backend: "b-000", Spares: []string{"b-002"}, Headers: [][2]string{{"x-cohort", "b"}},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := hosting(t, &probe{pick: tt.pick}, with(even(3), 1, abi.StateDown)...)

@@ -22,8 +22,8 @@ func (h *Host) imports() *sdk.Imports {
 		StoreGet:    h.storeGet,
 		StorePut:    h.storePut,
 		StoreDelete: func(key string) { delete(h.Store, key) },
-		Spare:       func(backend uint32) { h.answered.Spares = append(h.answered.Spares, h.id(backend)) },
-		SetHeader:   func(name, value string) { h.answered.Headers = append(h.answered.Headers, [2]string{name, value}) },
+		Spare:       h.spare,
+		SetHeader:   h.setHeader,
 		Respond:     h.respond,
 	}
 }
@@ -73,6 +73,14 @@ func (h *Host) storePut(key string, val []byte, _ int64) int32 {
 	}
 	h.Store[key] = bytes.Clone(val)
 	return abi.StoreOK
+}
+
+func (h *Host) spare(backend uint32) {
+	h.answered.Spares = append(h.answered.Spares, h.id(backend))
+}
+
+func (h *Host) setHeader(name, value string) {
+	h.answered.Headers = append(h.answered.Headers, [2]string{name, value})
 }
 
 func (h *Host) respond(status uint32, contentType string, body []byte) {
