@@ -12,6 +12,14 @@ import (
 	"github.com/wedge-lb/wedge/edge/config"
 )
 
+// withOptions is a file with a strategy that has these options.
+func withOptions(options string) string {
+	return smallest + "strategies: { s: { use: builtin/stateless, options: " + options + " } }"
+}
+
+// nested is a list in a list in a list.
+func nested(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
+
 // bomb is ten levels of lists that each hold the one before ten times.
 func bomb() string {
 	var b strings.Builder
@@ -24,20 +32,20 @@ func bomb() string {
 }
 
 func TestHostileFilesAreRefusedInTime(t *testing.T) {
-	long := strings.Repeat("k", 300)
+	long, digits := strings.Repeat("k", 300), strings.Repeat("9", 2000)
 	for name, tt := range map[string]struct{ text, want string }{
-		"a file over 1 MiB":         {smallest + strings.Repeat("#", 1<<20), "w: the file is larger than 1 MiB"},
-		"a billion laughs":          {smallest + bomb() + "strategies: { s: { use: builtin/stateless, options: { a: *a10 } } }", "aliases stand for more than 4 MiB"},
-		"a billion merges":          {smallest + merges() + "strategies: { s: { use: builtin/stateless, options: *m24 } }", "aliases stand for more than 4 MiB"},
-		"a list in itself":          {smallest + "strategies: { s: { use: builtin/stateless, options: { a: &a [*a] } } }", "nested deeper than 64 levels"},
-		"a section in itself":       {smallest + "pools: { a: &p { <<: *p, backends: [{ url: 'http://a' }] } }", "nested deeper than 64 levels"},
-		"a deep nest":               {smallest + "strategies: { s: { use: builtin/stateless, options: { a: " + strings.Repeat("[", 500) + strings.Repeat("]", 500) + " } } }", "nested deeper than 64 levels"},
-		"a deep nest of JSON":       {`{"strategies":{"s":{"options":{"a":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}}}}`, "nested deeper than 64 levels"},
+		"a file over 1 MiB":         {smallest + strings.Repeat("#", 1<<20), "larger than 1 MiB"},
+		"a billion laughs":          {bomb() + withOptions("{ a: *a10 }"), "aliases stand for more than 4 MiB"},
+		"a billion merges":          {merges() + withOptions("*m24"), "aliases stand for more than 4 MiB"},
+		"a list in itself":          {withOptions("{ a: &a [*a] }"), "nested deeper than 64 levels"},
+		"a section in itself":       {smallest + "pools: { a: &p { <<: *p } }", "nested deeper than 64 levels"},
+		"a deep nest":               {withOptions("{ a: " + nested(500) + " }"), "nested deeper than 64 levels"},
+		"a deep nest of JSON":       {inJSON(nested(5000)), "nested deeper than 64 levels"},
 		"a nest beyond the parser":  {smallest + "x-a: " + strings.Repeat("[", 200000), "exceeded max depth"},
-		"a list without end":        {smallest + "tls: { on_demand: { allow: [" + strings.Repeat("a.b,", 10001) + "] } }", "a list has at most 10000 items"},
-		"a key without end":         {smallest + "strategies: { s: { use: builtin/stateless, options: { " + long + ": 1 } } }", "a key has at most 256 bytes"},
-		"a number without end":      {smallest + "strategies: { s: { use: builtin/stateless, options: { a: " + strings.Repeat("9", 2000) + " } } }", "JSON has no such number"},
-		"a whole file on one line":  {`{"version":1,"sites":[` + strings.Repeat(`{"hosts":1},`, 9000) + `{}]}`, "more faults are not shown"},
+		"a list without end":        {manyNames(10001), "a list has at most 10000 items"},
+		"a key without end":         {withOptions("{ " + long + ": 1 }"), "a key has at most 256 bytes"},
+		"a number without end":      {withOptions("{ a: " + digits + " }"), "JSON has no such number"},
+		"a whole file on one line":  {manySites(9000), "more faults are not shown"},
 		"thousands of unknown keys": {smallest + manyKeys(20000), "more faults are not shown"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -51,6 +59,16 @@ func TestHostileFilesAreRefusedInTime(t *testing.T) {
 			assert.Less(t, time.Since(start), 20*time.Second)
 		})
 	}
+}
+
+func inJSON(option string) string { return `{"strategies":{"s":{"options":{"a":` + option + `}}}}` }
+
+func manyNames(n int) string {
+	return smallest + "tls: { on_demand: { allow: [" + strings.Repeat("a.b,", n) + "] } }"
+}
+
+func manySites(n int) string {
+	return `{"version":1,"sites":[` + strings.Repeat(`{"hosts":1},`, n) + `{}]}`
 }
 
 func merges() string {

@@ -87,8 +87,10 @@ func TestEveryKeyOfTheWholeFileArrives(t *testing.T) {
 	assert.Equal(t, "h2c", api.Upstream.Protocol)
 	assert.Equal(t, 2*time.Second, api.Upstream.ConnectTimeout)
 
-	assert.Equal(t, config.Match{Path: "/static/**", Method: []string{"GET", "HEAD"}}, c.Sites[0].Routes[1].Match)
-	assert.Equal(t, &config.ClientAuth{Mode: "require", CA: "/etc/wedge/keys/partners.pem"}, c.Sites[1].TLS.ClientAuth)
+	match := config.Match{Path: "/static/**", Method: []string{"GET", "HEAD"}}
+	assert.Equal(t, match, c.Sites[0].Routes[1].Match)
+	auth := &config.ClientAuth{Mode: "require", CA: "/etc/wedge/keys/partners.pem"}
+	assert.Equal(t, auth, c.Sites[1].TLS.ClientAuth)
 	assert.Equal(t, 30*time.Second, c.Sites[1].Routes[0].Timeout)
 }
 
@@ -103,12 +105,15 @@ func TestTLSOfASiteIsAWordOrASection(t *testing.T) {
 sites:
   - { hosts: [localhost], to: ["http://a"], tls: internal }
   - { hosts: [plain.example.com], to: ["http://a"], tls: off }
-  - { hosts: [own.example.com], to: ["http://a"], tls: { certificate: certs/own.pem, key: /keys/own.key } }
-  - { hosts: [mutual.test], to: ["http://a"], tls: { issuer: internal, client_auth: { ca: ca.pem, mode: request } } }
+  - { hosts: [own.example.com], to: ["http://a"], tls: { certificate: certs/own.pem, key: /own.key } }
+  - hosts: [mutual.test]
+    to: ["http://a"]
+    tls: { issuer: internal, client_auth: { ca: ca.pem, mode: request } }
 `)
 	assert.Equal(t, config.SiteTLS{Issuer: "internal"}, c.Sites[0].TLS)
 	assert.True(t, c.Sites[1].TLS.Off())
-	assert.Equal(t, config.SiteTLS{Certificate: "/etc/wedge/certs/own.pem", Key: "/keys/own.key"}, c.Sites[2].TLS)
+	own := config.SiteTLS{Certificate: "/etc/wedge/certs/own.pem", Key: "/own.key"}
+	assert.Equal(t, own, c.Sites[2].TLS)
 	assert.Equal(t, config.SiteTLS{
 		Issuer: "internal", ClientAuth: &config.ClientAuth{Mode: "request", CA: "/etc/wedge/ca.pem"},
 	}, c.Sites[3].TLS)
@@ -140,7 +145,7 @@ func TestAdminListensInTheStateDirectoryUnlessTold(t *testing.T) {
 		"by default":     {"", "unix", "/var/lib/wedge/admin.sock"},
 		"with the state": {"state_dir: state", "unix", "/etc/wedge/state/admin.sock"},
 		"elsewhere":      {"admin: { listen: 'unix:///run/w.sock' }", "unix", "/run/w.sock"},
-		"on TCP":         {"admin: { listen: '127.0.0.1:9901', token: '${env:AFFINITY}' }", "tcp", "127.0.0.1:9901"},
+		"on TCP":         {"admin: { listen: ':9901', token: '${env:AFFINITY}' }", "tcp", ":9901"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			network, address := parse(t, smallest+tt.keys).AdminAddress()

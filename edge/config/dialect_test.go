@@ -17,7 +17,8 @@ func TestJSONIsTheSameShape(t *testing.T) {
 }
 
 func TestFaultsInJSONHaveTheirPlace(t *testing.T) {
-	_, err := config.Parse("w.json", []byte("{\n\t\"version\": 1,\n\t\"é\": 0, \"sites\": [{\"hosts\": 7}]\n}"), sandbox())
+	text := "{\n\t\"version\": 1,\n\t\"é\": 0, \"sites\": [{\"hosts\": 7}]\n}"
+	_, err := config.Parse("w.json", []byte(text), sandbox())
 	assert.Equal(t, []string{
 		`w.json:3:2: ["é"]: unknown key`,
 		`w.json:3:20: sites[0]: want to, with the URLs of backends, or routes`,
@@ -49,8 +50,12 @@ sites:
 
 func TestWordsAreTextAsInYAML12(t *testing.T) {
 	c := parse(t, `version: 1
-pools: { p: { backends: [{ url: "http://a", labels: { a: yes, b: no, c: on, d: 12:30, e: 2026-11-20, f: "1", g: !!str 1 } }] } }
 sites: [{ hosts: [a.example.com], routes: [{ pool: p }] }]
+pools:
+  p:
+    backends:
+      - url: "http://a"
+        labels: { a: yes, b: no, c: on, d: 12:30, e: 2026-11-20, f: "1", g: !!str 1 }
 `)
 	assert.Equal(t, map[string]string{
 		"a": "yes", "b": "no", "c": "on", "d": "12:30", "e": "2026-11-20", "f": "1", "g": "1",
@@ -59,21 +64,25 @@ sites: [{ hosts: [a.example.com], routes: [{ pool: p }] }]
 
 func TestOptionsAreCanonicalJSON(t *testing.T) {
 	for name, tt := range map[string]struct{ yaml, want string }{
-		"absent is an empty object":    {"", `{}`},
-		"keys are sorted":              {"options: { b: 1, a: { d: 2, c: 3 } }", `{"a":{"c":3,"d":2},"b":1}`},
-		"whole numbers stay whole":     {"options: { a: 9007199254740993, b: 0x10, c: 0o17, d: +07 }", `{"a":9007199254740993,"b":16,"c":15,"d":7}`},
-		"beyond 64 bits too":           {"options: { a: 123456789012345678901234567890 }", `{"a":123456789012345678901234567890}`},
-		"numbers keep their digits":    {"options: { a: 1.250, b: .5, c: 5., d: -.5e3, e: 1e400, f: 00.1 }", `{"a":1.250,"b":0.5,"c":5.0,"d":-0.5e3,"e":1e400,"f":0.1}`},
-		"words follow the core schema": {"options: { a: yes, b: True, c: ~, d: null, e: '1', f: !!str 2 }", `{"a":"yes","b":true,"c":null,"d":null,"e":"1","f":"2"}`},
-		"text is not escaped for HTML": {`options: { a: "<é&\u2028\t>" }`, `{"a":"<é&\u2028\t>"}`},
-		"merge keys are resolved":      {"options: { <<: { a: 1, b: 1 }, b: 2 }", `{"a":1,"b":2}`},
-		"their x- keys are theirs":     {"options: { x-a: 1 }", `{"x-a":1}`},
+		"none is an empty object":      {`{}`, `{}`},
+		"keys are sorted":              {`{ b: 1, a: { d: 2, c: 3 } }`, `{"a":{"c":3,"d":2},"b":1}`},
+		"whole numbers stay whole":     {`{ a: 9007199254740993 }`, `{"a":9007199254740993}`},
+		"in decimal":                   {`{ b: 0x10, c: 0o17, d: +07 }`, `{"b":16,"c":15,"d":7}`},
+		"beyond 64 bits too":           {`{ a: 123456789012345678901 }`, `{"a":123456789012345678901}`},
+		"numbers keep their digits":    {`{ a: 1.250, b: 1e400, c: -2.5E+3 }`, `{"a":1.250,"b":1e400,"c":-2.5E+3}`},
+		"as JSON writes them":          {`{ b: .5, c: 5., d: -.5e3 }`, `{"b":0.5,"c":5.0,"d":-0.5e3}`},
+		"words follow the core schema": {`{ a: yes, b: True, c: ~ }`, `{"a":"yes","b":true,"c":null}`},
+		"quotes and tags make text":    {`{ e: '1', f: !!str 2, g: "" }`, `{"e":"1","f":"2","g":""}`},
+		"text is not escaped for HTML": {`{ a: "<é&\u2028\t>" }`, `{"a":"<é&\u2028\t>"}`},
+		"merge keys are resolved":      {`{ <<: { a: 1, b: 1 }, b: 2 }`, `{"a":1,"b":2}`},
+		"their x- keys are theirs":     {`{ x-a: 1 }`, `{"x-a":1}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := parse(t, smallest+"strategies:\n  s:\n    use: builtin/stateless\n    "+tt.yaml+"\n")
-			assert.Equal(t, tt.want, string(c.Strategies["s"].Options))
+			assert.Equal(t, tt.want, string(parse(t, withOptions(tt.yaml)).Strategies["s"].Options))
 		})
 	}
+	absent := parse(t, smallest+"strategies: { s: { use: builtin/stateless } }")
+	assert.Equal(t, `{}`, string(absent.Strategies["s"].Options))
 }
 
 func TestAByteOrderMarkIsSkipped(t *testing.T) {

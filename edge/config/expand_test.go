@@ -22,7 +22,9 @@ strategies: { mine: { use: builtin/stateless }, other: { use: builtin/ip-affinit
 	e := c.Expand()
 
 	want := config.DefaultPool()
-	want.Backends = []config.Backend{config.DefaultBackend("http://10.0.0.1"), config.DefaultBackend("https://[::1]")}
+	want.Backends = []config.Backend{
+		config.DefaultBackend("http://10.0.0.1"), config.DefaultBackend("https://[::1]"),
+	}
 	want.Backends[0].ID, want.Backends[1].ID = "10.0.0.1:80", "[::1]:443"
 	assert.Equal(t, want, e.Pools["site-any.example.com"])
 	assert.Equal(t, []config.Route{{Pool: "site-any.example.com", Strategy: "default"}}, e.Sites[0].Routes)
@@ -62,7 +64,9 @@ func TestAddressesOfBackends(t *testing.T) {
 		assert.NoError(t, err)
 		assert.Equal(t, want, scheme+" "+address)
 	}
-	for _, bad := range []string{"", "a", "http://", "http://:80", "http://a:", "http://a:99999", "unix:///x", "http://a b"} {
+	for _, bad := range []string{
+		"", "a", "http://", "http://:80", "http://a:", "http://a:99999", "unix:///x", "http://a b",
+	} {
 		_, _, err := config.Backend{URL: bad}.Address()
 		assert.Error(t, err, bad)
 	}

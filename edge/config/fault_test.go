@@ -2,6 +2,8 @@ package config_test
 
 import (
 	"errors"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -49,30 +51,17 @@ wedge.yaml:6:55: pools.shop.backends[0].weight: want 1 to 1000
 }
 
 func TestALongLineIsCutAroundTheFault(t *testing.T) {
-	text := `{"version":1,"x-a":"` + string(make100()) + `","sitse":[],"x-b":"` + string(make100()) + `","sites":[]}`
+	padding := strings.Repeat("a", 100)
+	text := `{"version":1,"x-a":"` + padding + `","sitse":[],"x-b":"` + padding + `","sites":[]}`
 	_, err := config.Parse("w", []byte(text), sandbox())
 	var faults config.Faults
 	require.ErrorAs(t, err, &faults)
 	require.Len(t, faults, 2)
-	assert.Len(t, faults[0].Source, 120)
-	assert.Equal(t, "\n    1 | "+faults[0].Source+"\n      | "+spaces(60)+"^", faults[0].Error()[len(faults[0].Summary()):])
-	assert.Equal(t, `"sitse":[]`, faults[0].Source[60:70])
-}
-
-func make100() []byte {
-	b := make([]byte, 100)
-	for i := range b {
-		b[i] = 'a'
-	}
-	return b
-}
-
-func spaces(n int) string {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = ' '
-	}
-	return string(b)
+	shown := faults[0].Source
+	assert.Len(t, shown, 120)
+	assert.Equal(t, `"sitse":[]`, shown[60:70])
+	want := "\n    1 | " + shown + "\n      | " + strings.Repeat(" ", 60) + "^"
+	assert.Equal(t, faults[0].Summary()+want, faults[0].Error())
 }
 
 func TestFaultsFoundLaterHaveTheirPlace(t *testing.T) {
@@ -108,6 +97,17 @@ func TestFaultsOfTheExplicitFormPointIntoTheFile(t *testing.T) {
 	} {
 		assert.Equal(t, want+": "+path+": down", e.Fault(path, "down").Summary())
 	}
+}
+
+func TestPlacesAreFoundByManyAtOnce(t *testing.T) {
+	e := parse(t, whole(t)).Expand()
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			assert.Equal(t, 46, e.Fault("sites[1].tls", "no").Line)
+		})
+	}
+	wg.Wait()
 }
 
 func TestAConfigurationMadeByAProgramHasNoPlaces(t *testing.T) {

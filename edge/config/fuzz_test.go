@@ -16,13 +16,9 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(smallest))
 	f.Add([]byte(whole(f)))
 	f.Add([]byte(`{"version":1,"sites":[{"hosts":["*"],"to":["http://a"]}],"server":{"listen":{"http":":0"}}}`))
-	f.Add([]byte(smallest + "strategies: { s: { use: builtin/stateless, options: { a: [1, 2.50, .5, ~, yes, 'x: y', *z] }, grants: &z [cookie:a] } }"))
-	for _, tt := range refusals {
-		text, prefixed := strings.CutPrefix(tt.file, "+")
-		if prefixed {
-			text = sound + text
-		}
-		f.Add([]byte(text))
+	f.Add([]byte(withOptions("{ a: &z [1, 2.50, .5, ~, yes, 'x: y'], b: *z }")))
+	for _, r := range refusals(f) {
+		f.Add([]byte(r.file))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := config.Parse("w", data, sandbox())

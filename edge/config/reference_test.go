@@ -31,8 +31,10 @@ var kinds = map[reflect.Type]string{
 	reflect.TypeFor[json.RawMessage](): "section",
 }
 
+type keyFunc func(path string, of reflect.Type, tag reflect.StructTag)
+
 // eachKey calls f for every key below section t with its path and tags.
-func eachKey(t *testing.T, prefix string, section reflect.Type, f func(path string, of reflect.Type, tag reflect.StructTag)) {
+func eachKey(t *testing.T, prefix string, section reflect.Type, f keyFunc) {
 	for i := range section.NumField() {
 		field := section.Field(i)
 		name, _, ok := strings.Cut(field.Tag.Get("yaml"), ",")
@@ -54,7 +56,8 @@ func elem(t reflect.Type) (reflect.Type, string) {
 	if _, known := kinds[t]; known {
 		return t, ""
 	}
-	suffix, holds := map[reflect.Kind]string{reflect.Pointer: "", reflect.Slice: "[]", reflect.Map: ".NAME"}[t.Kind()]
+	suffixes := map[reflect.Kind]string{reflect.Pointer: "", reflect.Slice: "[]", reflect.Map: ".NAME"}
+	suffix, holds := suffixes[t.Kind()]
 	if !holds {
 		return t, ""
 	}

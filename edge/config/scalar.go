@@ -171,8 +171,5 @@ func (r rules) bound(v reflect.Value, text string) int64 {
 
 func alternatives(words []string) string {
 	last := len(words) - 1
-	if last == 0 {
-		return words[0]
-	}
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }

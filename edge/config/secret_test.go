@@ -14,7 +14,7 @@ import (
 )
 
 func TestASecretIsPrintedNowhere(t *testing.T) {
-	c := parse(t, smallest+"pools: { p: { backends: [{ url: 'http://a' }], affinity: { secrets: ['${env:AFFINITY}', '${file:keys/k}'] } } }")
+	c := parse(t, affinityFile("secrets: ['${env:AFFINITY}', '${file:keys/k}']"))
 	a := c.Pools["p"].Affinity
 	require.Equal(t, hidden, string(a.Secrets[0].Value()))
 	require.Equal(t, hidden, string(a.Secrets[1].Value()))
@@ -34,6 +34,7 @@ func TestASecretIsPrintedNowhere(t *testing.T) {
 	slog.New(slog.NewTextHandler(&printed, nil)).Info("x", "a", a, "s", a.Secrets[0])
 	slog.New(slog.NewJSONHandler(&printed, nil)).Info("x", "a", a, "s", a.Secrets[0])
 
+	assert.Equal(t, "${env:AFFINITY}", a.Secrets[0].String())
 	assert.NotContains(t, printed.String(), hidden)
 	assert.NotContains(t, printed.String(), fmt.Sprintf("%x", hidden))
 	assert.Contains(t, string(asYAML), "${env:AFFINITY}")
@@ -43,6 +44,10 @@ func TestASecretIsPrintedNowhere(t *testing.T) {
 // affinityFile is a pool with one affinity section.
 func affinityFile(section string) string {
 	return smallest + "pools: { p: { backends: [{ url: 'http://a' }], affinity: { " + section + " } } }\n"
+}
+
+func backendFile(url string) string {
+	return smallest + "pools: { p: { backends: [{ url: '" + url + "' }] } }"
 }
 
 func TestASecretIsRefusedForACause(t *testing.T) {
@@ -74,10 +79,10 @@ func TestASecretWrittenOutIsNotEchoed(t *testing.T) {
 		"under an unknown key":     affinityFile("password: " + plain + ", idle: 1"),
 		"in a section":             affinityFile("secret: { value: " + plain + " }, idle: 1"),
 		"behind an alias":          "x-a: &s " + plain + "\n" + affinityFile("secret: *s, idle: 1"),
-		"in a block":               smallest + "admin:\n  token: |\n    " + plain + "\n    " + plain + "\n  listen: x\n",
-		"in JSON":                  `{"version":1,"sites":[],"admin":{"token":"` + plain + `","listen":3}}`,
-		"in a URL":                 smallest + "pools: { p: { backends: [{ url: 'http://me:" + plain + "@host' }] } }",
-		"in a URL of odd form":     smallest + "pools: { p: { backends: [{ url: 'http://me:" + plain + "%zz@host' }] } }",
+		"in a block":               smallest + "admin:\n  token: |\n    " + plain + "\n    x\n  listen: x\n",
+		"in JSON":                  `{"version":1,"admin":{"token":"` + plain + `","listen":3}}`,
+		"in a URL":                 backendFile("http://me:" + plain + "@host"),
+		"in a URL of odd form":     backendFile("http://me:" + plain + "%zz@host"),
 		"in a broken file":         affinityFile("secret: " + plain + ", idle: ]"),
 		"in a broken list":         smallest + "admin:\n  secrets:\n    - " + plain + " ]: [\n",
 		"in the URL of an issuer":  smallest + "tls: { ca: 'https://me:" + plain + "@ca/dir' }",

@@ -85,6 +85,26 @@ func eachWithout(n *yaml.Node, f func()) {
 	}
 }
 
+func TestTimesAreWrittenShortly(t *testing.T) {
+	for text, want := range map[string]string{
+		"90m": "1h30m", "36h": "36h", "5400s": "1h30m", "3661s": "1h1m1s", "120s": "2m", "1500ms": "1.5s",
+	} {
+		c := parse(t, smallest+"server: { drain_timeout: 24h, limits: { tunnel_timeout: "+text+" } }")
+		assert.Contains(t, roundTrip(t, c), "tunnel_timeout: "+want+"\n")
+	}
+}
+
+func TestLogsGoWhereTheFileSays(t *testing.T) {
+	for text, want := range map[string]config.Output{
+		"stderr": "stderr", "stdout": "stdout",
+		"access.log": "/etc/wedge/access.log", "file:/var/a.log": "/var/a.log",
+	} {
+		c := parse(t, smallest+"logging: { access: { output: '"+text+"' } }")
+		assert.Equal(t, want, c.Logging.Access.Output)
+		roundTrip(t, c)
+	}
+}
+
 // TestEveryKeyIsWritten gives every key a value that is not its default.
 func TestEveryKeyIsWritten(t *testing.T) {
 	c := config.Default()
