@@ -208,7 +208,7 @@ func (b *streamBody) end(err error) error {
 	switch {
 	case err != io.EOF:
 		return err
-	case b.left > 0:
+	case b.left > 0 || cutInFrame(b.src):
 		return io.ErrUnexpectedEOF
 	}
 	b.readTrailers()
