@@ -70,7 +70,7 @@ func (a *Affinity) made(t *Token, content []byte) bool {
 	if t.checks++; t.checks > maxChecks {
 		return false
 	}
-	var other Token
+	var other claims
 	return a.read(&other, content) == NoFault
 }
 

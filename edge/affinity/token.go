@@ -27,10 +27,15 @@ type Token struct {
 	Valid   bool
 	Backend []byte // id, in the Token's own memory; set if Valid
 	Fault   Fault  // why a token that came was not taken
-	issued  uint32 // Unix seconds
-	seen    uint32
 	checks  int
-	id      [maxID]byte
+	claims
+}
+
+// claims are what a token's bytes say.
+type claims struct {
+	issued, seen uint32 // Unix seconds
+	id           [maxID]byte
+	size         int // of id
 }
 
 // Reset makes t ready for the next request.
@@ -58,19 +63,19 @@ func (a *Affinity) Check(t *Token, text []byte, now time.Time) bool {
 	if t.checks++; t.checks > maxChecks {
 		return false
 	}
-	t.Fault = a.read(t, text)
+	t.Valid, t.Backend = false, nil
+	t.Fault = a.read(&t.claims, text)
 	if t.Fault == NoFault {
-		t.Fault = a.age(t, now.Unix())
+		t.Fault = a.age(&t.claims, now.Unix())
 	}
-	t.Valid = t.Fault == NoFault
-	if !t.Valid {
-		t.Backend = nil
+	if t.Fault == NoFault {
+		t.Valid, t.Backend = true, t.id[:t.size]
 	}
 	return t.Valid
 }
 
-// read opens text into t.
-func (a *Affinity) read(t *Token, text []byte) Fault {
+// read opens text into c.
+func (a *Affinity) read(c *claims, text []byte) Fault {
 	var buf [maxRaw]byte
 	if len(text) > maxText {
 		return Malformed
@@ -84,7 +89,7 @@ func (a *Affinity) read(t *Token, text []byte) Fault {
 		if [4]byte(buf[1:]) != k.id {
 			continue
 		}
-		if k.open(t, (*[headSize]byte)(buf[:]), buf[headSize:n]) {
+		if k.open(c, (*[headSize]byte)(buf[:]), buf[headSize:n]) {
 			return NoFault
 		}
 		fault = Forged
@@ -92,20 +97,20 @@ func (a *Affinity) read(t *Token, text []byte) Fault {
 	return fault
 }
 
-// open fills t from a head and what follows it if k made it.
-func (k *key) open(t *Token, head *[headSize]byte, rest []byte) bool {
+// open fills c from a head and what follows it, and tells whether k made them.
+func (k *key) open(c *claims, head *[headSize]byte, rest []byte) bool {
 	mac := [macSize]byte(rest)
-	t.Backend = t.id[:copy(t.id[:], rest[macSize:])]
-	k.hide(mac, t.Backend)
-	want := k.sum(head, t.Backend)
-	t.issued = binary.BigEndian.Uint32(head[5:])
-	t.seen = binary.BigEndian.Uint32(head[9:])
+	c.size = copy(c.id[:], rest[macSize:])
+	k.hide(mac, c.id[:c.size])
+	want := k.sum(head, c.id[:c.size])
+	c.issued = binary.BigEndian.Uint32(head[5:])
+	c.seen = binary.BigEndian.Uint32(head[9:])
 	return subtle.ConstantTimeCompare(mac[:], want[:]) == 1
 }
 
-// age holds t against the two clocks.
-func (a *Affinity) age(t *Token, now int64) Fault {
-	issued, seen := int64(t.issued), int64(t.seen)
+// age holds c against the two clocks.
+func (a *Affinity) age(c *claims, now int64) Fault {
+	issued, seen := int64(c.issued), int64(c.seen)
 	switch {
 	case issued > now+maxAhead || seen > now+maxAhead:
 		return Future

@@ -43,7 +43,7 @@ func TestFallbackSharesFollowTheWeights(t *testing.T) {
 		"two alike":              {[]uint32{1, 1}, "", 0, map[string]float64{"b0": .5, "b1": .5}},
 		"quiet, one to three":    {[]uint32{1, 3}, "", 0, map[string]float64{"b0": .25, "b1": .75}},
 		"busy, one to three":     {[]uint32{1, 3}, "", 64, map[string]float64{"b0": .25, "b1": .75}},
-		"three, busy":            {[]uint32{1, 2, 5}, "", 64, map[string]float64{"b0": .125, "b1": .25, "b2": .625}},
+		"three busy":             {[]uint32{1, 2, 5}, "", 64, map[string]float64{"b0": .125, "b1": .25, "b2": .625}},
 		"the first is down":      {[]uint32{4, 1, 3}, "b0", 0, map[string]float64{"b1": .25, "b2": .75}},
 		"the last is down":       {[]uint32{1, 3, 4}, "b2", 64, map[string]float64{"b0": .25, "b1": .75}},
 		"the middle one is down": {[]uint32{1, 9, 1}, "b1", 0, map[string]float64{"b0": .5, "b2": .5}},
