@@ -3,7 +3,9 @@ package certs_test
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -275,6 +277,85 @@ func TestACMEReloadKeepsWhatIsUnchanged(t *testing.T) {
 	_, err = e.dialTLS(clientFor(p.roots(t), "b.test"))
 	require.ErrorContains(t, err, "unrecognized name")
 	assert.EqualValues(t, 2, p.orders.Load())
+}
+
+func TestACMERegistersAgainWhereTheAccountIsForgotten(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	p := startPebble(t, e)
+	dir := t.TempDir()
+	m := newManager(t, dir, nil)
+	e.use(m)
+	require.NoError(t, m.Apply(t.Context(), p.settings("", shop("a.test"))))
+	run(t, m)
+	obtained(t, e, p, "a.test")
+	key, err := os.ReadFile(stored(t, dir, "account.key"))
+	require.NoError(t, err)
+	p.reset()
+	require.NoError(t, m.Apply(t.Context(), p.settings("", shop("a.test", "b.test"))))
+	obtained(t, e, p, "b.test")
+	assert.EqualValues(t, 2, p.accounts.Load())
+	after, err := os.ReadFile(stored(t, dir, "account.key"))
+	require.NoError(t, err)
+	assert.Equal(t, key, after)
+}
+
+func TestACMEIssuesForAnAddress(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	p := startPebble(t, e)
+	m := newManager(t, t.TempDir(), nil)
+	e.use(m)
+	require.NoError(t, m.Apply(t.Context(), p.settings("", shop("127.0.0.1"))))
+	run(t, m)
+	state := obtained(t, e, p, "127.0.0.1") // which clients do not send
+	assert.Len(t, state.PeerCertificates[0].IPAddresses, 1)
+}
+
+func TestEveryLogLineIsJSON(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	p := startPebble(t, e)
+	var out lockedBuffer
+	m := newManager(t, t.TempDir(), func(o *certs.Options) {
+		o.Logger = slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	e.use(m)
+	site := shop("a.test", "x.nowhere.test")
+	require.NoError(t, m.Apply(t.Context(), p.settings("", site)))
+	stop := run(t, m)
+	obtained(t, e, p, "a.test")
+	require.Eventually(t, func() bool { return infoFor(t, m, "x.nowhere.test").Error != "" }, patience, time.Millisecond)
+	stop()
+	levels := map[string]int{}
+	for line := range strings.Lines(out.String()) {
+		var entry struct{ Level, Msg, From, Identifier, Host string }
+		require.NoError(t, json.Unmarshal([]byte(line), &entry), line)
+		levels[entry.Level]++
+		if entry.Level != "DEBUG" {
+			assert.Contains(t, []string{"certificate in use", "certificate not obtained"}, entry.Msg)
+			assert.NotEmpty(t, entry.Host)
+		}
+		if entry.Msg == "obtaining certificate" {
+			assert.Equal(t, "certmagic.obtain", entry.From)
+			assert.NotEmpty(t, entry.Identifier)
+		}
+	}
+	assert.Equal(t, 1, levels["INFO"])
+	assert.Positive(t, levels["WARN"])
+	assert.Positive(t, levels["DEBUG"])
+	assert.Zero(t, levels["ERROR"])
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Builder.Write(p)
 }
 
 func TestACMEAnotherAuthorityTakesOver(t *testing.T) {

@@ -27,19 +27,19 @@ func requested(p *partner) certs.ClientAuth {
 
 func TestClientCertificatesOverTCPAndQUIC(t *testing.T) {
 	t.Parallel()
-	friend, stranger := newPartner(t, "friend"), newPartner(t, "stranger")
+	friend, stranger, guest := newPartner(t, "friend"), newPartner(t, "stranger"), newPartner(t, "guest")
 	m := newManager(t, t.TempDir(), nil)
 	apply(t, m,
 		internal("open", none, "open.test", "open.wild.test"),
 		internal("closed", required(friend), "closed.test"),
 		internal("wild", required(friend), "*.wild.test"),
 		internal("asked", requested(friend), "asked.test"),
-		internal("rest", required(friend), "*"),
+		internal("rest", required(guest), "*"),
 	)
 	e := newEdge(t)
 	e.use(m)
 	e.startQUIC(t)
-	known, unknown := friend.client(t), stranger.client(t)
+	known, unknown, invited := friend.client(t), stranger.client(t), guest.client(t)
 	for name, tt := range map[string]struct {
 		sni      string
 		cert     *tls.Certificate
@@ -64,10 +64,13 @@ func TestClientCertificatesOverTCPAndQUIC(t *testing.T) {
 		"asked, unknown":                  {"asked.test", unknown, true, false},
 		"asked, known":                    {"asked.test", known, true, true},
 		"any name, none":                  {"other.test", nil, true, false},
-		"any name, known":                 {"other.test", known, true, true},
+		"any name, known":                 {"other.test", invited, true, true},
+		"any name, another's":             {"other.test", known, true, false},
+		"two labels, invited":             {"a.b.wild.test", invited, true, true},
+		"wildcard, another's":             {"a.wild.test", invited, true, false},
 		"no name, none":                   {"", nil, false, false},
 		"no name, unknown":                {"", unknown, false, false},
-		"no name, known":                  {"", known, false, true},
+		"no name, known":                  {"", invited, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := clientFor(localRoots(t, m), tt.sni)
@@ -123,7 +126,7 @@ func TestAConnectionServesOnlyWhatItsHandshakeProved(t *testing.T) {
 		internal("closed", required(friend), "closed.test", "*.closed.test"),
 		internal("twin", required(friend), "twin.test"),
 		internal("other", required(stranger), "other.test"),
-		internal("asked", requested(friend), "asked.test"),
+		internal("asked", requested(friend), "asked.test"), internal("six", required(friend), "[::1]"),
 	}
 	apply(t, m, sites...)
 	e := newEdge(t)
@@ -154,6 +157,12 @@ func TestAConnectionServesOnlyWhatItsHandshakeProved(t *testing.T) {
 		"under its wildcard":         {open, "x.closed.test", false},
 		"one that asks":              {open, "asked.test", false},
 		"unknown":                    {open, "unknown.test", false},
+		"an IPv6 address":            {closed, "[::1]:443", true},
+		"an IPv6 address, open":      {open, "[::1]", false},
+		"an IPv6 address at length":  {closed, "[0:0:0:0:0:0:0:1]", false},
+		"an IPv6 address bare":       {closed, "::1", false},
+		"an IPv6 address and more":   {closed, "[::1]x", false},
+		"half an IPv6 address":       {closed, "[::1", false},
 		"no host at all":             {open, "", false},
 		"no host but bytes":          {open, "a.test\x00", false},
 		"a port that is none":        {open, "a.test:x", false},

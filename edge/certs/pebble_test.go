@@ -28,6 +28,8 @@ import (
 // pebble is Let's Encrypt's test authority in this process. It validates against the edge given to it.
 type pebble struct {
 	server    *httptest.Server
+	backend   atomic.Pointer[http.Handler]
+	reset     func() // forgets all accounts, orders and roots
 	authority *ca.CAImpl
 	caFile    string
 	orders    atomic.Int64 // asked for
@@ -37,13 +39,20 @@ type pebble struct {
 // startPebble starts an authority that resolves every name, but those below .nowhere.test, to loopback.
 func startPebble(t *testing.T, e *edge) *pebble {
 	t.Helper()
-	quiet := log.New(io.Discard, "", 0)
-	store := db.NewMemoryStore()
-	profiles := map[string]ca.Profile{"default": {Description: "default"}}
-	p := &pebble{authority: ca.New(quiet, store, "", "ecdsa", 0, 1, profiles)}
-	validator := va.New(quiet, port(e.plain), port(e.tls), false, startDNS(t), store)
-	front := wfe.New(quiet, store, validator, p.authority, nil, false, false, 0, 0)
-	p.server = httptest.NewTLSServer(p.counting(front.Handler()))
+	p := &pebble{}
+	resolver := startDNS(t)
+	p.reset = func() {
+		quiet := log.New(io.Discard, "", 0)
+		store := db.NewMemoryStore()
+		profiles := map[string]ca.Profile{"default": {Description: "default"}}
+		p.authority = ca.New(quiet, store, "", "ecdsa", 0, 1, profiles)
+		validator := va.New(quiet, port(e.plain), port(e.tls), false, resolver, store)
+		front := wfe.New(quiet, store, validator, p.authority, nil, false, false, 0, 0)
+		handler := front.Handler()
+		p.backend.Store(&handler)
+	}
+	p.reset()
+	p.server = httptest.NewTLSServer(http.HandlerFunc(p.serve))
 	t.Cleanup(p.server.Close)
 	p.caFile = filepath.Join(t.TempDir(), "pebble.pem")
 	root := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.server.Certificate().Raw})
@@ -51,17 +60,15 @@ func startPebble(t *testing.T, e *edge) *pebble {
 	return p
 }
 
-func (p *pebble) counting(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		sw := &statusWriter{ResponseWriter: w}
-		next.ServeHTTP(sw, r)
-		switch {
-		case r.URL.Path == "/order-plz" && sw.status == http.StatusCreated:
-			p.orders.Add(1)
-		case r.URL.Path == "/sign-me-up" && sw.status == http.StatusCreated:
-			p.accounts.Add(1)
-		}
-	})
+func (p *pebble) serve(w http.ResponseWriter, r *http.Request) {
+	sw := &statusWriter{ResponseWriter: w}
+	(*p.backend.Load()).ServeHTTP(sw, r)
+	switch {
+	case r.URL.Path == "/order-plz" && sw.status == http.StatusCreated:
+		p.orders.Add(1)
+	case r.URL.Path == "/sign-me-up" && sw.status == http.StatusCreated:
+		p.accounts.Add(1)
+	}
 }
 
 type statusWriter struct {
