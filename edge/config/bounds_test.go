@@ -56,7 +56,7 @@ func TestHostileFilesAreRefusedInTime(t *testing.T) {
 			assert.ErrorContains(t, err, tt.want)
 			assert.LessOrEqual(t, len(faults), 101)
 			assert.Less(t, len(err.Error()), 100_000)
-			assert.Less(t, time.Since(start), 20*time.Second)
+			assert.Less(t, time.Since(start), time.Minute)
 		})
 	}
 }
@@ -88,6 +88,14 @@ func manyKeys(n int) string {
 	return b.String()
 }
 
+func TestOnlyWhatAliasesStandForIsCounted(t *testing.T) {
+	const n = 200_000
+	many := "{ a: *a, b: [" + strings.Repeat("1,", n) + "] }"
+	c := parse(t, "x-a: &a ['cookie:a']\n"+smallest+
+		"strategies: { s: { grants: *a, use: builtin/stateless, options: "+many+" } }")
+	assert.Greater(t, len(c.Strategies["s"].Options), 2*n)
+}
+
 func TestALargeFileIsReadInTime(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("version: 1\ntls: { issuer: internal }\npools:\n")
@@ -101,6 +109,6 @@ func TestALargeFileIsReadInTime(t *testing.T) {
 	start := time.Now()
 	c := parse(t, b.String())
 	assert.Len(t, c.Expand().Pools, 4000)
-	assert.Less(t, time.Since(start), 20*time.Second)
+	assert.Less(t, time.Since(start), time.Minute)
 	t.Logf("%d bytes in %s", b.Len(), time.Since(start))
 }

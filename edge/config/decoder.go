@@ -163,8 +163,7 @@ func (d *decoder) section(n *yaml.Node, t *trail, v reflect.Value) {
 		at := t.child(p.name, p.key)
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == p.name })
 		if i < 0 {
-			d.fault(at, nil, "unknown key%s", suggest(p.name, keyNames(fields)))
-			seen[nearest(p.name, keyNames(fields))] = true // one slip, one fault
+			seen[d.unknown(p, at, fields)] = true // one slip, one fault
 			continue
 		}
 		seen[p.name] = true
@@ -175,6 +174,16 @@ func (d *decoder) section(n *yaml.Node, t *trail, v reflect.Value) {
 			d.missing(n, t, f.name)
 		}
 	}
+}
+
+// unknown tells of a key that no field has and returns the one that was meant.
+func (d *decoder) unknown(p pair, at *trail, fields []field) string {
+	names := keyNames(fields)
+	if len(d.faults) == maxFaults {
+		names = nil // it is not shown, and the search takes time
+	}
+	d.fault(at, nil, "unknown key%s", suggest(p.name, names))
+	return nearest(p.name, names)
 }
 
 func (d *decoder) field(p pair, at *trail, v reflect.Value, f field) {

@@ -45,7 +45,7 @@ func encodeSection(v reflect.Value, standard any) (*yaml.Node, error) {
 	s := reflect.ValueOf(standard)
 	for _, f := range fieldsOf(v.Type()) {
 		fv, fs := v.Field(f.index), s.Field(f.index)
-		if !f.required && sameValue(fv, fs) {
+		if sameValue(fv, fs) {
 			continue
 		}
 		if f.whole {

@@ -140,10 +140,12 @@ func TestSyntaxFaultsHaveTheirPlace(t *testing.T) {
 		"a: 1\n b: 2\n":               "w:2:3: mapping values are not allowed in this context",
 		"a:\n\tb: 1\n":                "w:2:1: found character that cannot start any token",
 		"version: 1\n---\nversion: 1": "w:2:3: a second document; one file holds one",
-		"a: \xff\n":                   "w:1:4: not UTF-8",
-		"a: b\n  \x1b[31m\n":          "w:2:3: control character U+001B",
-		"- 1\n":                       "w:1:1: want a section, found a list",
-		"text\n":                      "w:1:1: want a section, found text",
+		"# \u2028# \u2029# \u0085# \r# \r\n# \n]": "w:7:1: did not find expected node content",
+		"# \u2028x: \x00":                         "w:2:4: control character U+0000",
+		"a: \xff\n":                               "w:1:4: not UTF-8",
+		"a: b\n  \x1b[31m\n":                      "w:2:3: control character U+001B",
+		"- 1\n":                                   "w:1:1: want a section, found a list",
+		"text\n":                                  "w:1:1: want a section, found text",
 	} {
 		_, err := config.Parse("w", []byte(text), sandbox())
 		assert.Equal(t, []string{want}, summaries(t, err), "%q", text)

@@ -97,7 +97,7 @@ func TestTimesAreWrittenShortly(t *testing.T) {
 func TestLogsGoWhereTheFileSays(t *testing.T) {
 	for text, want := range map[string]config.Output{
 		"stderr": "stderr", "stdout": "stdout",
-		"access.log": "/etc/wedge/access.log", "file:/var/a.log": "/var/a.log",
+		"access.log": "/etc/wedge/access.log", "file:/var/../a.log": "/a.log",
 	} {
 		c := parse(t, smallest+"logging: { access: { output: '"+text+"' } }")
 		assert.Equal(t, want, c.Logging.Access.Output)
