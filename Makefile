@@ -50,7 +50,7 @@ check: lint test tidy
 
 # The slow suites: the numbers of the README, measured.
 soak: build
-	WEDGE_SOAK=1 $(GO) test -count=1 -timeout 60m ./edge/... ./cmd/...
+	$(GO) test -tags soak -count=1 -timeout 60m ./edge/... ./cmd/...
 
 # Peers and browsers for the tests that use them, from Debian's packages.
 tools:

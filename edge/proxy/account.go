@@ -58,6 +58,14 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close ends a Read that waits for the client, if the front's body can.
+func (c *counted) Close() error {
+	if closer, ok := c.Reader.(io.Closer); ok {
+		return closer.Close()
+	}
+	return nil
+}
+
 // count puts a counter before a body of unknown length.
 func (x *Exchange) count() {
 	if r := &x.Request; r.Length == http1.Unknown && r.Body != nil {

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+func reloadCommand() *cobra.Command {
+	var f adminFlags
+	c := &cobra.Command{
+		Use:     "reload",
+		Short:   "Make the running edge read its configuration again; a refused one changes nothing",
+		Example: "  wedge reload -c wedge.yaml",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			client, err := f.client()
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			st, err := client.Reload(c.Context())
+			if err != nil {
+				return err
+			}
+			return f.print(c.OutOrStdout(), st, func(w io.Writer) {
+				fmt.Fprintf(w, "configuration taken: generation %d\n", st.Generation)
+			})
+		},
+	}
+	f.register(c)
+	return c
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wedge-lb/wedge/edge/admin"
+)
+
+// maxModule bounds a plugin file; the edge checks what is in it.
+const maxModule = 16 << 20
+
+func strategyCommand() *cobra.Command {
+	c := &cobra.Command{Use: "strategy", Short: "Look at strategies, and change them while requests flow"}
+	c.AddCommand(swapCommand(), strategyStatusCommand())
+	return c
+}
+
+func swapCommand() *cobra.Command {
+	var f adminFlags
+	var use, options string
+	c := &cobra.Command{
+		Use:   "swap NAME --use FILE_OR_BUILTIN [--options JSON]",
+		Short: "Replace what a strategy runs; a plugin that fails a step leaves the running one untouched",
+		Example: "  wedge strategy swap spread --use builtin/cookie-sticky\n" +
+			"  wedge strategy swap spread --use ./tenant.wasm --options '{\"header\":\"x-tenant-id\"}'",
+		Args: exactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			swap, err := swapOf(use, options)
+			if err != nil {
+				return err
+			}
+			client, err := f.client()
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			got, err := client.Swap(c.Context(), args[0], swap)
+			if err != nil {
+				return err
+			}
+			return f.print(c.OutOrStdout(), got, func(w io.Writer) {
+				fmt.Fprintf(w, "%s runs %s %s, generation %d\n", got.Name, got.Use, got.Options, got.Generation)
+			})
+		},
+	}
+	f.register(c)
+	c.Flags().StringVar(&use, "use", "", "builtin/NAME, a plugin of the configuration, or a .wasm file")
+	c.Flags().StringVar(&options, "options", "", "the strategy's options as JSON (default: those it has, or none)")
+	return c
+}
+
+// swapOf reads the file that use names, if it does: the edge need not see the caller's files.
+func swapOf(use, options string) (admin.Swap, error) {
+	swap := admin.Swap{Use: use}
+	if use == "" {
+		return swap, usageError{fmt.Errorf("--use is missing: builtin/NAME, a plugin's name or a .wasm file")}
+	}
+	if options != "" {
+		if !json.Valid([]byte(options)) {
+			return swap, usageError{fmt.Errorf("--options %s: not JSON", options)}
+		}
+		swap.Options = json.RawMessage(options)
+	}
+	if !strings.HasSuffix(use, ".wasm") && !strings.HasPrefix(use, ".") && !strings.HasPrefix(use, "/") {
+		return swap, nil
+	}
+	file, err := os.Open(use)
+	if err != nil {
+		return swap, fmt.Errorf("--use: %w", err)
+	}
+	defer file.Close()
+	swap.Module, err = io.ReadAll(io.LimitReader(file, maxModule+1))
+	if err == nil && len(swap.Module) > maxModule {
+		err = fmt.Errorf("--use %s: larger than %d bytes", use, maxModule)
+	}
+	return swap, err
+}
+
+func strategyStatusCommand() *cobra.Command {
+	var f adminFlags
+	c := &cobra.Command{
+		Use:     "status [NAME]",
+		Short:   "Show what strategies run, what they see and what they did wrong",
+		Example: "  wedge strategy status spread",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := f.client()
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			list, err := client.Strategies(c.Context())
+			if len(args) > 0 && err == nil {
+				list = make([]admin.Strategy, 1)
+				list[0], err = client.Strategy(c.Context(), args[0])
+			}
+			if err != nil {
+				return err
+			}
+			return f.print(c.OutOrStdout(), list, func(w io.Writer) {
+				tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+				strategiesText(tw, list)
+				tw.Flush()
+			})
+		},
+	}
+	f.register(c)
+	return c
+}

@@ -1,0 +1,78 @@
+package edge
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/wedge-lb/wedge/edge/certs"
+	"github.com/wedge-lb/wedge/edge/config"
+	"github.com/wedge-lb/wedge/edge/health"
+	"github.com/wedge-lb/wedge/edge/proxy"
+	"github.com/wedge-lb/wedge/edge/upstream"
+	"net"
+)
+
+// planBackends makes the settings by which backends are talked to and checked.
+func planBackends(c *config.Config, pools map[string]*poolPlan) (
+	map[string]upstream.Settings, []health.Config, error) {
+	settings := map[string]upstream.Settings{}
+	var checks []health.Config
+	var faults []error
+	for name, p := range pools {
+		up := p.conf.Upstream
+		secure, err := upstreamTLS(up.TLS)
+		if err != nil {
+			faults = append(faults, c.Fault("pools."+name+".upstream.tls.ca", err.Error()))
+			continue
+		}
+		settings[name] = upstream.Settings{
+			Protocol: up.Protocol, ConnectTimeout: up.ConnectTimeout, ResponseTimeout: up.ResponseTimeout,
+			MaxConnections: up.MaxConnections, TLS: secure,
+		}
+		checks = append(checks, healthConfig(p, secure))
+	}
+	return settings, checks, errors.Join(faults...)
+}
+
+func upstreamTLS(c config.UpstreamTLS) (*tls.Config, error) {
+	conf := &tls.Config{ServerName: c.ServerName, MinVersion: tls.VersionTLS12}
+	if c.CA == "" {
+		return conf, nil
+	}
+	pem, err := os.ReadFile(string(c.CA))
+	if err != nil {
+		return nil, err
+	}
+	conf.RootCAs = x509.NewCertPool()
+	if !conf.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no PEM certificate", c.CA)
+	}
+	return conf, nil
+}
+
+func healthConfig(p *poolPlan, secure *tls.Config) health.Config {
+	passive := p.conf.Health.Passive
+	h := health.Config{Pool: p.pool, Passive: health.Passive{
+		ConnectErrors: passive.ConnectErrors, EjectFor: passive.EjectFor,
+		MaxEjected: float64(passive.MaxEjected) / 100,
+	}}
+	if a := p.conf.Health.Active; a != nil {
+		h.Probe = &health.Probe{
+			Path: a.Path, Status: a.Status, Interval: a.Interval, Timeout: a.Timeout,
+			HealthyAfter: a.HealthyAfter, UnhealthyAfter: a.UnhealthyAfter,
+			Transport: health.NewTransport(p.conf.Upstream.Protocol, secure),
+		}
+	}
+	return h
+}
+
+// guard is what a client's handshake stands for.
+func (s *Server) guard(state *tls.ConnectionState, local net.Addr) proxy.Guard {
+	return &handshake{s.certs.Conn(state, local)}
+}
+
+// handshake is a certs.Conn with an identity.
+type handshake struct{ certs.Conn }

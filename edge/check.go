@@ -1,0 +1,32 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/wedge-lb/wedge/edge/config"
+)
+
+// Check tells every fault of c that can be found without serving: plugins are compiled and configured with their
+// options, certificates' files and client authorities are read. It writes to a directory of its own and binds no
+// socket.
+func Check(ctx context.Context, c *config.Config) (err error) {
+	dir, err := os.MkdirTemp("", "wedge-check-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	trial := *c.Expand()
+	trial.StateDir = config.Dir(dir)
+	trial.Logging.Access.Format = "off"
+	s, err := build(&trial, Options{})
+	if err != nil {
+		return err
+	}
+	g, err := s.plan(ctx, &trial)
+	if err == nil {
+		g.discard()
+	}
+	return errors.Join(err, s.release(ctx))
+}

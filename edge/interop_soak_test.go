@@ -1,0 +1,104 @@
+//go:build soak
+
+package edge_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// run runs a program that `make tools` installs.
+func run(t *testing.T, name string, args ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	return out.String(), err
+}
+
+func TestCurlOverH1AndH2(t *testing.T) {
+	_, yaml := named(t, 1)
+	r := start(t, pool(yaml, "builtin/stateless", "{}"))
+	root := filepath.Join(t.TempDir(), "root.pem")
+	require.NoError(t, os.WriteFile(root, r.RootPEM(), 0o644))
+	for flag, want := range map[string]string{"--http1.1": "b0 1.1", "--http2": "b0 2"} {
+		out, err := run(t, "curl", "-sS", flag, "--cacert", root, "-w", " %{http_version}", r.url("h2")+"/")
+		require.NoError(t, err, out)
+		assert.Equal(t, want, out)
+	}
+}
+
+func TestGTLSClientOverH3(t *testing.T) {
+	_, yaml := named(t, 1)
+	r := start(t, pool(yaml, "builtin/stateless", "{}"))
+	dir := t.TempDir()
+	out, err := run(t, "gtlsclient", "--exit-on-all-streams-close", "--download="+dir, "localhost",
+		fmt.Sprint(r.Port("https")), r.url("h3")+"/file")
+	require.NoError(t, err, out)
+	got, err := os.ReadFile(filepath.Join(dir, "file"))
+	require.NoError(t, err)
+	assert.Equal(t, "b0", string(got))
+}
+
+func TestChromiumOverH3(t *testing.T) {
+	s := backend(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, "<p id=via>%s</p>", r.Header.Get("Via"))
+	})
+	r := start(t, pool(one(s.URL), "builtin/stateless", "{}"))
+	out, err := run(t, "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync",
+		"--user-data-dir="+t.TempDir(), "--ignore-certificate-errors-spki-list="+r.spki(t),
+		"--origin-to-force-quic-on=localhost:"+fmt.Sprint(r.Port("https")), "--dump-dom", r.url("h3")+"/")
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "<p id=\"via\">3 wedge</p>")
+}
+
+func TestAHundredMegabytesBothWays(t *testing.T) {
+	echo := backend(t, func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).EnableFullDuplex()
+		io.Copy(w, r.Body)
+	})
+	r := start(t, pool(one(echo.URL), "builtin/stateless", "{}"))
+	data := make([]byte, 100<<20)
+	rand.Read(data)
+	want := sha256.Sum256(data)
+	each(t, r, func(t *testing.T, c *http.Client, url string) {
+		resp, err := c.Post(url, "application/octet-stream", bytes.NewReader(data))
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		sum := sha256.New()
+		n, err := io.Copy(sum, resp.Body)
+		require.NoError(t, err)
+		assert.Equal(t, int64(len(data)), n)
+		assert.Equal(t, want[:], sum.Sum(nil))
+	})
+}
+
+// spki is the hash by which Chromium is told to trust the root.
+func (r *running) spki(t *testing.T) string {
+	block, _ := pem.Decode(r.RootPEM())
+	cert, err := x509.ParseCertificate(block.Bytes)
+	require.NoError(t, err)
+	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+	return base64.StdEncoding.EncodeToString(sum[:])
+}

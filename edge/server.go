@@ -1,0 +1,249 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wedge-lb/wedge/edge/admin"
+	"github.com/wedge-lb/wedge/edge/affinity"
+	"github.com/wedge-lb/wedge/edge/balance"
+	"github.com/wedge-lb/wedge/edge/certs"
+	"github.com/wedge-lb/wedge/edge/config"
+	"github.com/wedge-lb/wedge/edge/health"
+	"github.com/wedge-lb/wedge/edge/observe"
+	"github.com/wedge-lb/wedge/edge/plugin"
+	"github.com/wedge-lb/wedge/edge/proxy"
+	"github.com/wedge-lb/wedge/edge/strategy"
+	"github.com/wedge-lb/wedge/edge/upstream"
+)
+
+// ErrUnknown is when a strategy, pool or backend is asked for by a name that the configuration does not have.
+var ErrUnknown = errors.New("not in the configuration")
+
+// A Server is a running edge. Its exported methods are safe for concurrent use.
+type Server struct {
+	opt Options
+	log *slog.Logger
+
+	keys      *affinity.Keyring
+	host      *plugin.Host
+	metrics   *observe.Metrics
+	certs     *certs.Manager
+	upstream  *upstream.Transport
+	health    *health.Checker
+	proxy     *proxy.Proxy
+	quic      *quicKeys
+	admin     *admin.Server
+	accessLog *observe.AccessLog
+	accessEnd func() error // closes what the access log writes to
+
+	ready   chan struct{}
+	state   atomic.Int32
+	failed  chan error
+	secrets atomic.Pointer[map[string][16]byte] // of pools
+
+	started time.Time
+
+	lastReload atomic.Pointer[admin.Reload]
+	closed     bool                          // under change: nothing can be changed any more
+	change     sync.Mutex                    // one change at a time; who holds it may read all below
+	planned    map[string]*strategy.Strategy // of the plan in the making
+
+	mu         sync.Mutex // to change what is below, and to read it without change
+	conf       *config.Config
+	pools      map[string]*balance.Pool
+	strategies map[string]*strategy.Strategy
+	swapped    map[string]strategy.Spec // strategies that were swapped by hand
+	doors      map[place]*door
+	generation uint64 // configurations taken
+	tasks      *tasks
+}
+
+// closeTime is how long a strategy may take to end its picks, which are bounded.
+const closeTime = 5 * time.Second
+
+// The states of a Server, for readiness.
+const (
+	starting = iota
+	serving
+	draining
+)
+
+// New builds a Server from c: keys and certificates are read, plugins compiled and tried, sockets bound. Nothing
+// is accepted before Run. Errors about the configuration are a config.Fault. A Server that is not to run must be closed.
+func New(c *config.Config, o Options) (*Server, error) {
+	s, err := build(c, o)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.plan(context.Background(), c.Expand())
+	if err == nil {
+		err = p.open()
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.release(context.Background()))
+	}
+	if s.admin, err = s.newAdmin(p.conf); err == nil {
+		err = s.admin.Listen()
+	}
+	if err != nil {
+		p.discard()
+		return nil, errors.Join(err, s.release(context.Background()))
+	}
+	s.take(p)
+	return s, nil
+}
+
+// build makes what lives as long as the process.
+func build(c *config.Config, o Options) (*Server, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	dir := string(c.StateDir)
+	s := &Server{
+		opt: o, log: o.Logger, metrics: observe.New(o.Version),
+		ready: make(chan struct{}), failed: make(chan error, 1),
+		pools: map[string]*balance.Pool{}, strategies: map[string]*strategy.Strategy{},
+		planned: map[string]*strategy.Strategy{}, swapped: map[string]strategy.Spec{}, doors: map[place]*door{},
+	}
+	s.tasks = newTasks(s.fail)
+	if err := makeStateDir(dir); err != nil {
+		return nil, err
+	}
+	cache := o.PluginCache
+	if cache == "" {
+		cache = filepath.Join(dir, "plugins")
+	}
+	var err error
+	if s.keys, err = affinity.LoadKeyring(dir); err != nil {
+		return nil, err
+	}
+	if s.quic, err = loadQUICKeys(dir); err != nil {
+		return nil, err
+	}
+	if s.host, err = plugin.New(plugin.Options{CacheDir: cache, Logger: s.log}); err != nil {
+		return nil, err
+	}
+	if s.certs, err = certs.New(certs.Options{StateDir: dir, Logger: s.log}); err != nil {
+		return nil, err
+	}
+	if s.accessLog, s.accessEnd, err = accessLog(c.Logging.Access, o); err != nil {
+		return nil, err
+	}
+	s.upstream = upstream.New(upstream.Options{})
+	s.health = health.New(health.Options{Notify: s.noteHealth})
+	s.proxy = proxy.New(proxy.Options{
+		Upstream: s.upstream, Random: rand.Uint64, Tunnel: tunnel, Logger: s.log,
+	}, nil)
+	return s, s.watch()
+}
+
+// fail ends Run with err.
+func (s *Server) fail(err error) {
+	select {
+	case s.failed <- err:
+	default: // it is ending already
+	}
+}
+
+func (s *Server) noteHealth(e health.Event) {
+	s.log.Warn("backend health", "pool", e.Pool, "backend", e.Backend, "change", e.Change.String(),
+		"reason", e.Reason, "for", e.For)
+}
+
+// Ready is closed once every listener accepts.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// Run serves until ctx ends, then drains: readiness goes off, listeners close, clients are told to go, requests in
+// flight finish within the drain time. When it returns, all that it started has ended. It is called once.
+func (s *Server) Run(ctx context.Context) error {
+	s.start()
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-s.failed:
+	}
+	s.state.Store(draining)
+	s.log.Info("draining", "for", s.drainTime())
+	return errors.Join(err, s.drain())
+}
+
+func (s *Server) start() {
+	s.change.Lock()
+	defer s.change.Unlock()
+	s.started = time.Now()
+	s.tasks.start("certificates", s.certs.Run)
+	s.tasks.start("health", s.health.Run)
+	s.tasks.start("admin", s.admin.Serve)
+	if s.accessLog != nil {
+		s.tasks.startLast("access log", s.accessLog.Run)
+	}
+	for _, t := range s.strategies {
+		s.tasks.start("strategy "+t.Name(), t.Run)
+	}
+	for _, d := range s.doors {
+		s.log.Info("listening", "address", d.tcp.Addr().String(), "tls", d.secure)
+		d.serve(s.fail)
+	}
+	s.state.Store(serving)
+	close(s.ready)
+}
+
+func (s *Server) drainTime() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conf.Server.DrainTimeout
+}
+
+// drain ends everything, clients first.
+func (s *Server) drain() error {
+	s.change.Lock()
+	defer s.change.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), s.conf.Server.DrainTimeout)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, d := range s.doors {
+		wg.Go(func() {
+			if err := d.shutdown(ctx); err != nil {
+				s.log.Warn("requests cut at the end of the drain time", "address", d.address)
+			}
+		})
+	}
+	wg.Wait()
+	s.tasks.stop()
+	s.closed = true
+	return s.release(context.Background())
+}
+
+// Close frees a Server that was never run.
+func (s *Server) Close() error {
+	s.change.Lock()
+	defer s.change.Unlock()
+	for _, d := range s.doors {
+		d.discard()
+	}
+	s.closed = true
+	return errors.Join(s.admin.Close(), s.release(context.Background()))
+}
+
+// release frees what build and take made.
+func (s *Server) release(ctx context.Context) error {
+
+	ctx, cancel := context.WithTimeout(ctx, closeTime)
+	defer cancel()
+	var errs []error
+	for name, t := range s.strategies {
+		if err := t.Close(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("strategy %s: %w", name, err))
+		}
+	}
+	s.upstream.Close()
+	return errors.Join(append(errs, s.host.Close(ctx), s.accessEnd())...)
+}

@@ -1,0 +1,114 @@
+package edge
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/wedge-lb/wedge/edge/certs"
+	"github.com/wedge-lb/wedge/edge/config"
+	"github.com/wedge-lb/wedge/edge/listen"
+	"github.com/wedge-lb/wedge/edge/observe"
+	"github.com/wedge-lb/wedge/edge/proxy"
+	"github.com/wedge-lb/wedge/edge/route"
+)
+
+// unrouted names, in metrics, the requests that no route took.
+const unrouted = "-"
+
+// planSites makes the match table of c.
+func (s *Server) planSites(c *config.Config, pools map[string]*poolPlan) (*route.Table[proxy.Route], error) {
+	var sites []route.Site[proxy.Route]
+	for i, conf := range c.Sites {
+		site := route.Site[proxy.Route]{Name: siteName(conf), Hosts: conf.Hosts}
+		for j, r := range conf.Routes {
+			site.Routes = append(site.Routes, route.Route[proxy.Route]{
+				Name: routeName(r, j), Path: r.Match.Path, Methods: r.Match.Method,
+				Target: s.target(c, conf, r, j, pools[r.Pool]),
+			})
+		}
+		if len(site.Routes) == 0 {
+			return nil, c.Fault(fmt.Sprintf("sites[%d]", i), "no route and no backend")
+		}
+		sites = append(sites, site)
+	}
+	table, err := route.New(sites)
+	if err != nil {
+		return nil, c.Fault("sites", err.Error())
+	}
+	return table, nil
+}
+
+// target is where a route's requests go.
+func (s *Server) target(c *config.Config, site config.Site, r config.Route, n int, p *poolPlan) proxy.Route {
+	handle := s.strategy(r.Strategy).Picker(p.pool)
+	t := proxy.Route{
+		Site: siteName(site), Name: routeName(r, n), Secure: c.Server.Listen.HTTPS != "" && !site.TLS.Off(),
+		Pool: p.pool, Picker: handle, Observer: handle, Affinity: p.affinity,
+		Attempts: uint32(p.conf.Retry.Attempts), Budget: int(p.conf.Retry.Budget), Timeout: r.Timeout,
+		Metrics: s.metrics.Route(siteName(site), routeName(r, n)), Decided: s.metrics.Strategy(r.Strategy),
+		Backends: map[string]*observe.Backend{},
+	}
+	for _, b := range p.specs {
+		t.Backends[b.ID] = s.metrics.Backend(p.name, b.ID)
+	}
+	return t
+}
+
+func siteName(s config.Site) string { return s.Hosts[0] }
+
+func routeName(r config.Route, n int) string {
+	name := strings.Join(append([]string{strings.Join(r.Match.Method, ",")}, r.Match.Path), " ")
+	if name = strings.TrimSpace(name); name == "" {
+		return fmt.Sprintf("#%d", n+1)
+	}
+	return name
+}
+
+// tlsSettings are what c says about certificates.
+func tlsSettings(c *config.Config) certs.Settings {
+	settings := certs.Settings{ACME: certs.ACME{
+		Directory: c.TLS.CA, CAFile: string(c.TLS.CARoot), Email: c.TLS.Email, Challenges: c.TLS.Challenges,
+	}}
+	if c.Server.Listen.HTTPS == "" {
+		return settings
+	}
+	for _, site := range c.Sites {
+		if !site.TLS.Off() {
+			settings.Sites = append(settings.Sites, tlsSite(c, site))
+		}
+	}
+	return settings
+}
+
+func tlsSite(c *config.Config, site config.Site) certs.Site {
+	s := certs.Site{Name: siteName(site), Hosts: site.Hosts, Source: certs.SourceACME}
+	issuer := site.TLS.Issuer
+	if issuer == "" {
+		issuer = c.TLS.Issuer
+	}
+	switch {
+	case site.TLS.Certificate != "":
+		s.Source = certs.SourceFiles
+		s.Files = []certs.KeyPair{{Certificate: string(site.TLS.Certificate), Key: string(site.TLS.Key)}}
+	case issuer == "internal":
+		s.Source = certs.SourceInternal
+	case len(c.TLS.OnDemand.Allow) > 0:
+		s.OnDemand = &certs.OnDemand{Allow: c.TLS.OnDemand.Allow}
+	}
+	if a := site.TLS.ClientAuth; a != nil {
+		s.ClientAuth = certs.ClientAuth{Mode: certs.ClientMode(a.Mode), CA: string(a.CA)}
+	}
+	return s
+}
+
+// limits are the bounds that c sets for clients.
+func limits(c *config.Config) listen.Limits {
+	l := c.Server.Limits
+	return listen.Limits{
+		HeaderBytes: int(l.HeaderBytes), LineBytes: int(l.LineBytes), HeaderFields: l.HeaderFields,
+		TrailerBytes: int(l.TrailerBytes), HandshakeTimeout: l.HandshakeTimeout, HeaderTimeout: l.HeaderTimeout,
+		IdleTimeout: l.IdleTimeout, BodyTimeout: l.BodyTimeout, TunnelTimeout: l.TunnelTimeout,
+		MinRate: int(l.MinRate), Connections: l.Connections, ConnectionsPerAddress: l.ConnectionsPerAddress,
+		Handshakes: l.Handshakes, Streams: l.Streams,
+	}
+}

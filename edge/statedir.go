@@ -1,0 +1,73 @@
+package edge
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// makeStateDir makes the state directory for its owner alone.
+func makeStateDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("state_dir %s: %w; give one that can be written", dir, err)
+	}
+	return nil
+}
+
+// quicKeys let QUIC connections that a restart cut end at once instead of by time-out (RFC 9000 10.3), and keep
+// address tokens valid.
+type quicKeys struct{ Reset, Token [32]byte }
+
+const quicKeyFile = "quic.key"
+
+// loadQUICKeys reads the keys, or makes them. A file that is there is never overwritten.
+func loadQUICKeys(dir string) (*quicKeys, error) {
+	path := filepath.Join(dir, quicKeyFile)
+	k := new(quicKeys)
+	data, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		data = make([]byte, len(k.Reset)+len(k.Token))
+		_, _ = rand.Read(data) // never fails
+		if err := writeFile(path, data); err != nil {
+			return nil, fmt.Errorf("quic keys: %w", err)
+		}
+	case err != nil:
+		return nil, fmt.Errorf("quic keys: %w", err)
+	case len(data) != len(k.Reset)+len(k.Token):
+		return nil, fmt.Errorf("quic keys %s: %d bytes instead of %d; remove the file to have new ones made",
+			path, len(data), len(k.Reset)+len(k.Token))
+	}
+	copy(k.Reset[:], data)
+	copy(k.Token[:], data[len(k.Reset):])
+	return k, nil
+}
+
+// writeFile puts a file in place whole or not at all, for its owner alone.
+func writeFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes a rename in dir outlast a crash.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

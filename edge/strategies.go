@@ -1,0 +1,176 @@
+package edge
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/wedge-lb/wedge/edge/config"
+	"github.com/wedge-lb/wedge/edge/strategy"
+	"github.com/wedge-lb/wedge/plugins"
+)
+
+const builtin = "builtin/"
+
+// maxModule bounds a plugin file; the host checks what is in it.
+const maxModule = 16 << 20
+
+// strategy is the named one: that which serves, or one that is being planned.
+func (s *Server) strategy(name string) *strategy.Strategy {
+	if got := s.strategies[name]; got != nil {
+		return got
+	}
+	got := s.planned[name]
+	if got == nil {
+		got = strategy.New(name, s.strategyDeps())
+		s.planned[name] = got
+	}
+	return got
+}
+
+// planStrategies makes a candidate of each strategy that a pool or a route of c uses, or that is defined. One
+// that was swapped by hand stays swapped while the configuration's own words for it stay the same.
+func (s *Server) planStrategies(ctx context.Context, c *config.Config, pools map[string]*poolPlan) (
+	candidates map[string]*strategy.Candidate, err error) {
+	candidates = map[string]*strategy.Candidate{}
+	defer func() {
+		if err != nil {
+			for _, made := range candidates {
+				made.Discard()
+			}
+		}
+	}()
+	for name, targets := range strategyTargets(c, pools) {
+		spec, err := s.specOf(c, name)
+		if err != nil {
+			return nil, c.Fault("strategies."+name+".use", err.Error())
+		}
+		made, err := s.strategy(name).Prepare(ctx, spec, targets)
+		if err != nil {
+			return nil, c.Fault("strategies."+name, err.Error())
+		}
+		candidates[name] = made
+	}
+	return candidates, nil
+}
+
+// strategyTargets are the pools that each strategy serves.
+func strategyTargets(c *config.Config, pools map[string]*poolPlan) map[string][]strategy.Target {
+	targets := map[string][]strategy.Target{}
+	seen := map[[2]string]bool{}
+	for _, site := range c.Sites {
+		for _, r := range site.Routes {
+			if key := [2]string{r.Strategy, r.Pool}; !seen[key] {
+				seen[key] = true
+				p := pools[r.Pool]
+				targets[r.Strategy] = append(targets[r.Strategy], strategy.Target{Pool: p.pool, Set: p.preview})
+			}
+		}
+	}
+	return targets
+}
+
+// specOf is what a strategy of c is made of.
+func (s *Server) specOf(c *config.Config, name string) (strategy.Spec, error) {
+	conf := c.Strategies[name]
+	if kept, ok := s.swapped[name]; ok && sameStrategy(s.conf, c, name) {
+		return kept, nil
+	}
+	file := ""
+	if p, ok := c.Plugins[conf.Use]; ok {
+		file = string(p.Source)
+	}
+	wasm, err := module(conf.Use, file)
+	return strategy.Spec{
+		Use: conf.Use, Wasm: wasm, Options: conf.Options, Grants: conf.Grants, Memory: int64(conf.Limits.Memory),
+	}, err
+}
+
+// sameStrategy tells whether two configurations say the same of a strategy.
+func sameStrategy(a, b *config.Config, name string) bool {
+	x, y := a.Strategies[name], b.Strategies[name]
+	return fmt.Sprintf("%+v", x) == fmt.Sprintf("%+v", y) && a.Plugins[x.Use] == b.Plugins[y.Use]
+}
+
+// module reads a plugin: a built-in by its name, or a file.
+func module(use, file string) ([]byte, error) {
+	if name, ok := strings.CutPrefix(use, builtin); ok {
+		return plugins.Builtin(name)
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, fmt.Errorf("plugin %s: %w", use, err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxModule {
+		return nil, fmt.Errorf("plugin %s: %s is not a file of at most %d bytes", use, file, maxModule)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("plugin %s: %w", use, err)
+	}
+	return data, nil
+}
+
+// strategyDeps are what strategies work with.
+func (s *Server) strategyDeps() strategy.Deps {
+	return strategy.Deps{
+		Host: s.host, Secret: s.poolSecret, Logger: s.log,
+		Fault: func(name, kind string) { s.metrics.Strategy(name).Fault(kind) },
+	}
+}
+
+// poolSecret is the key of a pool's hashes: equal on every edge that shares the pool's secret.
+func (s *Server) poolSecret(pool string) [16]byte {
+	if p := s.secrets.Load(); p != nil {
+		if secret, ok := (*p)[pool]; ok {
+			return secret
+		}
+	}
+	return s.keys.PoolSecret(pool)
+}
+
+// SwapRequest is a strategy's new plugin.
+type SwapRequest struct {
+	Use     string // builtin/NAME, a plugin of the configuration, or how to call Module
+	Module  []byte // the plugin itself; nil = what Use names
+	Options []byte // JSON; nil = the options that serve, if the plugin stays the same, else {}
+}
+
+// Swap puts another plugin or other options into service for a strategy while requests flow. When it fails,
+// nothing has changed and the error says at which step. It lasts until the configuration says something else of
+// the strategy.
+func (s *Server) Swap(ctx context.Context, name string, r SwapRequest) error {
+	s.change.Lock()
+	defer s.change.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	target := s.strategies[name]
+	conf, ok := s.conf.Strategies[name]
+	if target == nil || !ok {
+		return fmt.Errorf("strategy %q: %w", name, ErrUnknown)
+	}
+	spec := strategy.Spec{Use: r.Use, Wasm: r.Module, Options: r.Options,
+		Grants: conf.Grants, Memory: int64(conf.Limits.Memory)}
+	if spec.Wasm == nil {
+		var err error
+		if spec.Wasm, err = module(r.Use, string(s.conf.Plugins[r.Use].Source)); err != nil {
+			return err
+		}
+	}
+	if spec.Options == nil {
+		spec.Options = []byte("{}")
+		if r.Use == conf.Use {
+			spec.Options = conf.Options
+		}
+	}
+	if err := target.Swap(ctx, spec); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.swapped[name] = spec
+	s.mu.Unlock()
+	s.log.Info("strategy swapped", "strategy", name, "use", r.Use)
+	return nil
+}

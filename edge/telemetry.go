@@ -1,0 +1,77 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/wedge-lb/wedge/edge/config"
+	"github.com/wedge-lb/wedge/edge/observe"
+)
+
+// accessLog opens what the configuration says of it; nil = it is off. end closes it.
+func accessLog(c config.AccessLog, o Options) (log *observe.AccessLog, end func() error, err error) {
+	end = func() error { return nil }
+	if c.Format == "off" {
+		return nil, end, nil
+	}
+	var w io.Writer
+	switch {
+	case o.Access != nil:
+		w = o.Access
+	case c.Output == "stdout":
+		w = os.Stdout
+	case c.Output == "stderr":
+		w = os.Stderr
+	default:
+		f, err := os.OpenFile(string(c.Output), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, end, fmt.Errorf("access log: %w", err)
+		}
+		w, end = f, f.Close
+	}
+	options := observe.AccessOptions{Writer: w, RedactHeaders: c.RedactHeaders, Logger: o.Logger}
+	return observe.NewAccessLog(options), end, nil
+}
+
+// watch lets metrics be read that somebody else keeps.
+func (s *Server) watch() error {
+	return errors.Join(
+		s.metrics.WatchBackends(s.eachBackend),
+		s.metrics.WatchCertificates(s.eachCertificate),
+		s.metrics.WatchConnections(s.eachProtocol),
+	)
+}
+
+func (s *Server) eachBackend(emit func(pool, backend, state string, inFlight int64)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, p := range s.pools {
+		for _, b := range p.Status() {
+			emit(name, b.ID, b.State.String(), b.InFlight)
+		}
+	}
+}
+
+func (s *Server) eachCertificate(emit func(name string, notAfter time.Time)) {
+	for _, c := range s.certs.Certificates() {
+		if !c.NotAfter.IsZero() {
+			emit(c.Host, c.NotAfter)
+		}
+	}
+}
+
+func (s *Server) eachProtocol(emit func(proto string, open int64)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var plain, secure, quic int64
+	for _, d := range s.doors {
+		st := d.server.Stats()
+		plain, secure, quic = plain+st.OpenPlain, secure+st.OpenTLS, quic+st.OpenQUIC
+	}
+	emit("plain", plain)
+	emit("tls", secure)
+	emit("quic", quic)
+}
