@@ -40,12 +40,38 @@ func TestClientCertificatesOverTCPAndQUIC(t *testing.T) {
 	e.use(m)
 	e.startQUIC(t)
 	known, unknown, invited := friend.client(t), stranger.client(t), guest.client(t)
-	for name, tt := range map[string]struct {
-		sni      string
-		cert     *tls.Certificate
-		verifies bool // the server's certificate has a name to be held to
-		want     bool
-	}{
+	for name, tt := range handshakes(known, unknown, invited) {
+		t.Run(name, func(t *testing.T) {
+			c := clientFor(localRoots(t, m), tt.sni)
+			c.InsecureSkipVerify = !tt.verifies
+			if tt.cert != nil {
+				// show it whatever the server says it accepts
+				c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+					return tt.cert, nil
+				}
+			}
+			for kind, dial := range map[string]func(*tls.Config) (tls.ConnectionState, error){
+				"tcp": e.dialTLS, "quic": e.dialQUIC,
+			} {
+				_, err := dial(c)
+				assert.Equal(t, tt.want, err == nil, "%s: %v", kind, err)
+			}
+			c.MaxVersion = tls.VersionTLS12
+			_, err := e.dialTLS(c)
+			assert.Equal(t, tt.want, err == nil, "tls 1.2: %v", err)
+		})
+	}
+}
+
+type handshake struct {
+	sni      string
+	cert     *tls.Certificate
+	verifies bool // the server's certificate has a name to be held to
+	want     bool
+}
+
+func handshakes(known, unknown, invited *tls.Certificate) map[string]handshake {
+	return map[string]handshake{
 		"open, none":                      {"open.test", nil, true, true},
 		"open, mixed case":                {"oPeN.TeSt", nil, true, true},
 		"open, shown without being asked": {"open.test", unknown, true, true},
@@ -71,26 +97,6 @@ func TestClientCertificatesOverTCPAndQUIC(t *testing.T) {
 		"no name, none":                   {"", nil, false, false},
 		"no name, unknown":                {"", unknown, false, false},
 		"no name, known":                  {"", invited, false, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := clientFor(localRoots(t, m), tt.sni)
-			c.InsecureSkipVerify = !tt.verifies
-			if tt.cert != nil {
-				// show it whatever the server says it accepts
-				c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-					return tt.cert, nil
-				}
-			}
-			for kind, dial := range map[string]func(*tls.Config) (tls.ConnectionState, error){
-				"tcp": e.dialTLS, "quic": e.dialQUIC,
-			} {
-				_, err := dial(c)
-				assert.Equal(t, tt.want, err == nil, "%s: %v", kind, err)
-			}
-			c.MaxVersion = tls.VersionTLS12
-			_, err := e.dialTLS(c)
-			assert.Equal(t, tt.want, err == nil, "tls 1.2: %v", err)
-		})
 	}
 }
 
@@ -141,11 +147,43 @@ func TestAConnectionServesOnlyWhatItsHandshakeProved(t *testing.T) {
 	}
 	open, closed := conn("a.test", nil), conn("closed.test", friend.client(t))
 	nameless, asked := conn("", nil), conn("asked.test", nil)
-	for name, tt := range map[string]struct {
-		conn certs.Conn
-		host string
-		want bool
-	}{
+	for name, tt := range requests(open, closed, nameless, asked) {
+		t.Run(name, func(t *testing.T) { assert.Equal(t, tt.want, tt.conn.Serves(tt.host)) })
+	}
+
+	assert.True(t, m.PolicyFor("x.closed.test").RequiresCertificate())
+	assert.False(t, m.PolicyFor("asked.test").RequiresCertificate())
+
+	t.Run("after a reload that changes nothing", func(t *testing.T) {
+		apply(t, m, sites...)
+		assert.True(t, open.Serves("a.test"))
+		assert.True(t, closed.Serves("closed.test"))
+	})
+	t.Run("after a reload that requires", func(t *testing.T) {
+		sites[0].ClientAuth = required(friend)
+		change, err := m.Prepare(t.Context(), certs.Settings{Sites: sites})
+		require.NoError(t, err)
+		require.Nil(t, change.Policy("nobody"))
+		before := m.PolicyFor("a.test")
+		change.Commit()
+		assert.False(t, open.Serves("a.test"))
+		assert.False(t, open.Admits(change.Policy("a")))
+		assert.True(t, open.Admits(change.Policy("b")))
+		assert.True(t, open.Admits(before), "a request routed before the reload")
+		assert.True(t, closed.Serves("a.test"))
+		bare := tls.ConnectionState{ServerName: "a.test"}
+		assert.False(t, m.Allowed(&bare, e.tls.Addr(), "a.test"), "a handshake from just before the reload")
+	})
+}
+
+type request struct {
+	conn certs.Conn
+	host string
+	want bool
+}
+
+func requests(open, closed, nameless, asked certs.Conn) map[string]request {
+	return map[string]request{
 		"its own":                    {open, "a.test", true},
 		"its own with port":          {open, "a.test:443", true},
 		"its own in capitals":        {open, "A.TEST", true},
@@ -176,33 +214,7 @@ func TestAConnectionServesOnlyWhatItsHandshakeProved(t *testing.T) {
 		"asked and declined":         {asked, "asked.test", true},
 		"asked, one that requires":   {asked, "closed.test", false},
 		"the zero Conn":              {certs.Conn{}, "a.test", false},
-	} {
-		t.Run(name, func(t *testing.T) { assert.Equal(t, tt.want, tt.conn.Serves(tt.host)) })
 	}
-
-	assert.True(t, m.PolicyFor("x.closed.test").RequiresCertificate())
-	assert.False(t, m.PolicyFor("asked.test").RequiresCertificate())
-
-	t.Run("after a reload that changes nothing", func(t *testing.T) {
-		apply(t, m, sites...)
-		assert.True(t, open.Serves("a.test"))
-		assert.True(t, closed.Serves("closed.test"))
-	})
-	t.Run("after a reload that requires", func(t *testing.T) {
-		sites[0].ClientAuth = required(friend)
-		change, err := m.Prepare(t.Context(), certs.Settings{Sites: sites})
-		require.NoError(t, err)
-		require.Nil(t, change.Policy("nobody"))
-		before := m.PolicyFor("a.test")
-		change.Commit()
-		assert.False(t, open.Serves("a.test"))
-		assert.False(t, open.Admits(change.Policy("a")))
-		assert.True(t, open.Admits(change.Policy("b")))
-		assert.True(t, open.Admits(before), "a request routed before the reload")
-		assert.True(t, closed.Serves("a.test"))
-		bare := tls.ConnectionState{ServerName: "a.test"}
-		assert.False(t, m.Allowed(&bare, e.tls.Addr(), "a.test"), "a handshake from just before the reload")
-	})
 }
 
 // serverState makes a handshake in memory and returns the server's view of it.
