@@ -1,0 +1,163 @@
+package upstream
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"github.com/wedge-lb/wedge/edge/balance"
+	"github.com/wedge-lb/wedge/edge/http1"
+)
+
+const (
+	// checkAfter is how many ns a connection may have waited before it is looked at whether it is still open.
+	checkAfter = int64(time.Millisecond)
+	// maxWhole bounds what is copied behind the head to be written with it.
+	maxWhole = 32 << 10
+	// maxInformed bounds the interim answers to one request.
+	maxInformed = 8
+)
+
+// exchange sends r and reads the head of its answer. If it fails, c is closed and counted out.
+func (c *conn) exchange(r *http1.Request, a *http1.Response) *balance.Failure {
+	c.request, c.answer, c.answered = r, a, false
+	if !r.Abort.Attach(c) {
+		c.abandon()
+		return clientGone(false)
+	}
+	f := c.send(r)
+	if f == nil {
+		f = c.receive(r, a)
+	}
+	if f != nil {
+		c.abandon()
+	}
+	return f
+}
+
+// abandon ends an exchange that has no answer.
+func (c *conn) abandon() {
+	c.closeSocket() // first, so that the sender is not held up by the backend
+	c.sender.finish()
+	c.request.Abort.Detach()
+	c.request, c.answer = nil, nil
+	c.backend.leave()
+}
+
+// send writes the request, or queues it for the read of the answer, or writes the head and starts the sender.
+func (c *conn) send(r *http1.Request) *balance.Failure {
+	c.timeouts(c.settings.ResponseTimeout, c.settings.BodyTimeout)
+	c.out = http1.AppendRequest(c.out[:0], r)
+	if r.Length == 0 || r.Buffered != nil && len(r.Buffered) <= maxWhole {
+		c.out = appendWhole(c.out, r)
+		if c.secure == nil {
+			c.sock.queue(c.out, c.rested())
+			return nil
+		}
+		n, err := c.write(c.out)
+		return c.failed(err, n > 0 || err != nil)
+	}
+	if c.secure == nil && c.rested() && !c.sock.silent() {
+		return c.failed(io.EOF, false)
+	}
+	if n, err := c.write(c.out); err != nil {
+		return c.failed(err, n > 0 || c.secure != nil)
+	}
+	c.sender.start(r)
+	return nil
+}
+
+// rested tells whether c has waited for a request so long that it is worth a look whether it is open.
+func (c *conn) rested() bool { return c.reused && c.backend.t.now()-c.idleSince >= checkAfter }
+
+// appendWhole appends a body that has been received.
+func appendWhole(dst []byte, r *http1.Request) []byte {
+	if r.Length != http1.Unknown {
+		return append(dst, r.Buffered...)
+	}
+	dst = http1.AppendChunk(dst, r.Buffered)
+	return http1.AppendLastChunk(dst, r.Trailers)
+}
+
+// receive reads heads until the final one and opens its body.
+func (c *conn) receive(r *http1.Request, a *http1.Response) *balance.Failure {
+	n, f := c.head(r, a)
+	for informed := 0; f == nil && a.Status < 200 && a.Status != 101; informed++ {
+		if informed == maxInformed {
+			return c.failed(errTooMany1xx, true)
+		}
+		if r.Informed != nil && r.Informed(a.Status, a.Fields) != nil {
+			return clientGone(true)
+		}
+		c.rd.Discard(n)
+		n, f = c.head(r, a)
+	}
+	if f != nil {
+		return f
+	}
+	c.rd.Pin(n)
+	c.timeouts(c.settings.BodyTimeout, c.settings.BodyTimeout)
+	if a.Status == 101 {
+		return c.switched(r, a)
+	}
+	c.body.Start(&c.rd, c.parser.Framing, a.Length, c.settings.Limits)
+	a.Body = c
+	if c.parser.Framing == http1.Chunked {
+		a.Trailers = &c.body.Trailers
+	}
+	return nil
+}
+
+// head reads one head and gives its length.
+func (c *conn) head(r *http1.Request, a *http1.Response) (int, *balance.Failure) {
+	for {
+		if buf := c.rd.Buffered(); len(buf) > 0 {
+			n, err := c.parser.Response(buf, r.Method, a)
+			if err == nil {
+				return n, nil
+			}
+			if !errors.Is(err, http1.ErrIncomplete) {
+				return 0, c.failed(err, true)
+			}
+		}
+		if err := c.fill(); err != nil {
+			return 0, c.failed(err, c.wrote())
+		}
+		c.answered = true
+	}
+}
+
+// fill reads once. While the request's body is being sent the backend may take its time.
+func (c *conn) fill() error {
+	for {
+		err := c.rd.Fill()
+		if err == nil || !timedOut(err) || !c.sender.mayWait() {
+			return err
+		}
+	}
+}
+
+// wrote tells whether anything of the request may have been written.
+func (c *conn) wrote() bool { return c.secure != nil || c.sender.started || c.sock.wrote > 0 }
+
+// failed classes an error; nil if there is none.
+func (c *conn) failed(err error, sent bool) *balance.Failure {
+	if err == nil {
+		return nil
+	}
+	f := &balance.Failure{Kind: balance.Reset, Sent: sent, Err: err}
+	var bad *http1.Error
+	switch {
+	case c.request.Abort.Aborted():
+		return clientGone(sent)
+	case c.sender.badBody() != nil:
+		f.Kind, f.Err = balance.BadRequestBody, c.sender.badBody()
+	case timedOut(err), c.sender.stuck():
+		f.Kind = balance.TimedOut
+	case errors.As(err, &bad), errors.Is(err, http1.ErrBufferFull), errors.Is(err, errTooMany1xx), errors.Is(err, errNoUpgrade):
+		f.Kind = balance.BadAnswer
+	case errors.Is(err, io.EOF):
+		f.Err = io.ErrUnexpectedEOF
+	}
+	return f
+}

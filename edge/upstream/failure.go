@@ -1,0 +1,21 @@
+package upstream
+
+import (
+	"errors"
+	"os"
+
+	"github.com/wedge-lb/wedge/edge/balance"
+)
+
+var (
+	errAborted    = errors.New("upstream: the client has left")
+	errTooMany1xx = errors.New("upstream: too many interim answers")
+	errNoUpgrade  = errors.New("upstream: a switch of protocols that was not asked for")
+	errProtocol   = errors.New("upstream: the backend does not speak HTTP/2")
+)
+
+func clientGone(sent bool) *balance.Failure {
+	return &balance.Failure{Kind: balance.ClientGone, Sent: sent, Err: errAborted}
+}
+
+func timedOut(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
