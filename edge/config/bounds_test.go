@@ -91,8 +91,8 @@ func manyKeys(n int) string {
 func TestOnlyWhatAliasesStandForIsCounted(t *testing.T) {
 	const n = 200_000
 	many := "{ a: *a, b: [" + strings.Repeat("1,", n) + "] }"
-	c := parse(t, "x-a: &a ['cookie:a']\n"+smallest+
-		"strategies: { s: { grants: *a, use: builtin/stateless, options: "+many+" } }")
+	c := parse(t, "x-a: &a ['cookie:a']\nx-b: &b { use: builtin/stateless }\n"+smallest+
+		"strategies: { s: { <<: *b, grants: *a, options: "+many+" } }")
 	assert.Greater(t, len(c.Strategies["s"].Options), 2*n)
 }
 

@@ -17,7 +17,8 @@ import (
 )
 
 // YAML writes c as a file that Parse takes and that means the same. Defaults are left
-// out, secrets stay references, names of files are absolute.
+// out, and so is the zero value of a key that cannot be zero; secrets stay references,
+// names of files are absolute.
 func (c *Config) YAML() ([]byte, error) {
 	root, err := encodeSection(reflect.ValueOf(c).Elem(), defaults[Config]())
 	if err != nil {
@@ -45,7 +46,7 @@ func encodeSection(v reflect.Value, standard any) (*yaml.Node, error) {
 	s := reflect.ValueOf(standard)
 	for _, f := range fieldsOf(v.Type()) {
 		fv, fs := v.Field(f.index), s.Field(f.index)
-		if sameValue(fv, fs) {
+		if sameValue(fv, fs) || f.unset(fv) {
 			continue
 		}
 		if f.whole {
@@ -55,9 +56,22 @@ func encodeSection(v reflect.Value, standard any) (*yaml.Node, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.name, err)
 		}
+		if isKeyed(fv.Type()) && value.Kind == yaml.MappingNode && len(value.Content) == 0 && !f.whole {
+			continue // nothing in it but what was unset
+		}
 		n.Content = append(n.Content, textNode(f.name), value)
 	}
 	return n, nil
+}
+
+// unset reports whether v is a zero that a program left and no file may hold: it stands
+// for the default.
+func (f field) unset(v reflect.Value) bool {
+	if f.standard == "" || !v.IsZero() {
+		return false
+	}
+	_, options := v.Interface().(json.RawMessage)
+	return options || v.Kind() == reflect.String || (f.min != "" && f.refuse(v) != "")
 }
 
 // sameValue reports whether v needs no key; no list and an empty list are the same.
@@ -149,9 +163,6 @@ func encodeScalar(v reflect.Value) (*yaml.Node, error) {
 
 // encodeJSON writes options; the tree of JSON is one of YAML.
 func encodeJSON(raw json.RawMessage) (*yaml.Node, error) {
-	if len(raw) == 0 {
-		raw = json.RawMessage("{}")
-	}
 	if !json.Valid(raw) {
 		return nil, errors.New("not JSON")
 	}

@@ -52,6 +52,36 @@ sites:
 `, roundTrip(t, c))
 }
 
+func TestWhatAProgramLeftZeroIsTheDefault(t *testing.T) {
+	c := parse(t, smallest)
+	c.Strategies = map[string]config.Strategy{"s": {Use: "builtin/stateless"}}
+	c.Pools = map[string]config.Pool{"p": {
+		Strategy: "s", Backends: []config.Backend{{URL: "http://a"}}, Retry: config.Retry{Budget: 0},
+		Health: config.Health{Active: &config.Active{Path: "/up"}},
+	}}
+	text, err := c.YAML()
+	require.NoError(t, err)
+	again := parse(t, string(text))
+
+	want := config.DefaultPool()
+	want.Strategy, want.Backends = "s", []config.Backend{config.DefaultBackend("http://a")}
+	want.Retry.Budget, want.Affinity.Cookie.HTTPOnly = 0, false // these may be zero
+	want.Health.Passive.ConnectErrors, want.Health.Passive.MaxEjected = 0, 0
+	want.Health.Active = again.Pools["p"].Health.Active
+	assert.Equal(t, want, again.Pools["p"])
+	assert.Equal(t, 5*time.Second, want.Health.Active.Interval)
+	assert.Equal(t, config.Size(16<<20), again.Strategies["s"].Limits.Memory)
+}
+
+func TestAnEdgeWithoutListenersIsNotWrittenAsTheDefault(t *testing.T) {
+	c := parse(t, smallest)
+	c.Server.Listen = config.Listen{}
+	text, err := c.YAML()
+	require.NoError(t, err)
+	_, err = config.Parse("w", text, sandbox())
+	assert.ErrorContains(t, err, "server.listen: want an address for http, https or both")
+}
+
 func TestTheExplicitFormIsAFileToo(t *testing.T) {
 	roundTrip(t, parse(t, whole(t)).Expand())
 }
