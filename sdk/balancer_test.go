@@ -21,7 +21,7 @@ func eachBalancer(t *testing.T, run func(t *testing.T, name string)) {
 func TestSharesOfAnIdlePoolFollowWeights(t *testing.T) {
 	eachBalancer(t, func(t *testing.T, name string) {
 		list := pool(1, 2, 3, 4, 10)
-		requireShares(t, count(t, balancing(t, name, list...), 40_000, plain), list, 0.06)
+		requireShares(t, repeat(t, balancing(t, name, list...), 40_000), list, 0.06)
 	})
 }
 
@@ -29,7 +29,7 @@ func TestSharesStayProportionalWithAnyBackendDown(t *testing.T) {
 	eachBalancer(t, func(t *testing.T, name string) {
 		for i := range 4 {
 			list := with(pool(1, 2, 3, 4), i, abi.StateDown)
-			requireShares(t, count(t, balancing(t, name, list...), 20_000, plain), list, 0.08)
+			requireShares(t, repeat(t, balancing(t, name, list...), 20_000), list, 0.08)
 		}
 	})
 }
@@ -37,7 +37,7 @@ func TestSharesStayProportionalWithAnyBackendDown(t *testing.T) {
 func TestTwoThousandBackendsShareEvenly(t *testing.T) {
 	eachBalancer(t, func(t *testing.T, name string) {
 		list := even(2_000)
-		counts := count(t, balancing(t, name, list...), 60_000, plain)
+		counts := repeat(t, balancing(t, name, list...), 60_000)
 		assert.GreaterOrEqual(t, len(counts), 1_990)
 		for id, n := range counts {
 			require.Less(t, n, 80, id)
@@ -50,7 +50,7 @@ func TestNewRequestsGoToReadyBackendsOnly(t *testing.T) {
 		list := pool(1, 1, 1, 1, 1)
 		list[0].State, list[1].State, list[2].State = abi.StateDraining, abi.StateDown, abi.StateMaintenance
 		list[3].Weight = sdktest.Weightless
-		counts := count(t, balancing(t, name, list...), 200, plain)
+		counts := repeat(t, balancing(t, name, list...), 200)
 		assert.Equal(t, map[string]int{"b-004": 200}, counts)
 	})
 }
@@ -58,7 +58,7 @@ func TestNewRequestsGoToReadyBackendsOnly(t *testing.T) {
 func TestDrainingBackendsServeIfNothingElseIsLeft(t *testing.T) {
 	eachBalancer(t, func(t *testing.T, name string) {
 		list := with(with(with(even(3), 0, abi.StateDraining), 1, abi.StateDown), 2, abi.StateDraining)
-		counts := count(t, balancing(t, name, list...), 400, plain)
+		counts := repeat(t, balancing(t, name, list...), 400)
 		assert.Len(t, counts, 2)
 		assert.NotContains(t, counts, "b-001")
 	})
@@ -134,7 +134,7 @@ func TestLoadDecides(t *testing.T) {
 			for i, b := range list {
 				h.InFlight[b.ID] = tt.load[i]
 			}
-			assert.Equal(t, map[string]int{tt.want: 50}, count(t, h, 50, plain))
+			assert.Equal(t, map[string]int{tt.want: 50}, repeat(t, h, 50))
 		})
 	}
 }
@@ -171,7 +171,7 @@ func TestLeastLoadOfManyLooksAtSome(t *testing.T) {
 	for i, b := range even(1_000) {
 		h.InFlight[b.ID] = 1 + i%2*9 // half carry 1, half carry 10
 	}
-	counts := count(t, h, 2_000, plain)
+	counts := repeat(t, h, 2_000)
 	for i, b := range even(1_000) {
 		if i%2 == 1 {
 			assert.Zero(t, counts[b.ID], b.ID)
@@ -182,16 +182,16 @@ func TestLeastLoadOfManyLooksAtSome(t *testing.T) {
 func TestLatencyDecides(t *testing.T) {
 	h := balancing(t, "least_latency", even(2)...)
 	h.Latency["b-000"], h.Latency["b-001"] = 9*time.Millisecond, 2*time.Millisecond
-	assert.Equal(t, map[string]int{"b-001": 50}, count(t, h, 50, plain))
+	assert.Equal(t, map[string]int{"b-001": 50}, repeat(t, h, 50))
 
 	h.InFlight["b-001"] = 5 // 12 ms of work ahead against 9
-	assert.Equal(t, map[string]int{"b-000": 50}, count(t, h, 50, plain))
+	assert.Equal(t, map[string]int{"b-000": 50}, repeat(t, h, 50))
 }
 
 func TestABackendWithoutLatencyIsTriedWhileIdle(t *testing.T) {
 	h := balancing(t, "least_latency", even(2)...)
 	h.Latency["b-000"] = time.Millisecond
-	assert.Equal(t, map[string]int{"b-001": 50}, count(t, h, 50, plain))
+	assert.Equal(t, map[string]int{"b-001": 50}, repeat(t, h, 50))
 
 	h.InFlight["b-001"] = 1 // it is being tried
 	assert.Equal(t, "b-000", routed(t, h, sdktest.Request{}))

@@ -93,6 +93,20 @@ func without(list []sdktest.Backend, i int) []sdktest.Backend {
 	return append(append([]sdktest.Backend(nil), list[:i]...), list[i+1:]...)
 }
 
+// repeat picks n times for a request without attributes, and counts by backend.
+func repeat(t testing.TB, h *sdktest.Host, n int) map[string]int {
+	t.Helper()
+	counts, pick := map[string]int{}, h.Prepare(sdktest.Request{})
+	for range n {
+		d := pick()
+		if d.Verdict != abi.VerdictRoute || d.Bad != "" {
+			t.Fatalf("decision %+v", d)
+		}
+		counts[d.Backend]++
+	}
+	return counts
+}
+
 // count picks n times and counts by backend. A bad pick or another verdict than route fails.
 func count(t testing.TB, h *sdktest.Host, n int, request func(i int) sdktest.Request) map[string]int {
 	t.Helper()
@@ -116,8 +130,6 @@ func routed(t testing.TB, h *sdktest.Host, r sdktest.Request) string {
 func keyed(i int) sdktest.Request {
 	return sdktest.Request{Headers: map[string]string{"key": fmt.Sprint("key-", i)}}
 }
-
-func plain(int) sdktest.Request { return sdktest.Request{} }
 
 // owners is the backend of each of n keys.
 func owners(t testing.TB, h *sdktest.Host, n int) []string {

@@ -23,18 +23,15 @@ func (p *LeastLatency) Pick(r *Request) int {
 // faster reports whether a request should leave a for b.
 func (p *LeastLatency) faster(r *Request, b, a int) bool {
 	slowA, slowB := float64(r.Latency(a)), float64(r.Latency(b))
-	if slowA == 0 || slowB == 0 {
-		return slowB == 0 && slowA != 0 && r.InFlight(b) == 0 || p.unknown(r, b, a, slowA == 0)
+	loadA, loadB := r.InFlight(a), r.InFlight(b)
+	spread := &p.pair.spread
+	switch {
+	case slowA > 0 && slowB > 0:
+		costA := slowA * float64(loadA+1) / float64(spread.share[a])
+		costB := slowB * float64(loadB+1) / float64(spread.share[b])
+		return costB < costA
+	case slowA > 0 && loadB == 0: // b is new and idle
+		return true
 	}
-	share := p.pair.spread.share
-	costA := slowA * float64(r.InFlight(a)+1) / float64(share[a])
-	costB := slowB * float64(r.InFlight(b)+1) / float64(share[b])
-	return costB < costA
-}
-
-func (p *LeastLatency) unknown(r *Request, b, a int, newA bool) bool {
-	if newA && r.InFlight(a) == 0 {
-		return false
-	}
-	return p.pair.spread.less(r, b, a)
+	return spread.lighter(b, loadB, a, loadA)
 }

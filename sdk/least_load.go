@@ -1,13 +1,13 @@
 package sdk
 
 // LeastLoad takes the backend with the fewest requests in flight for its weight. It looks at all
-// of up to 16 backends; of more it looks at a weighted draw and at one of each of 15 equal parts,
+// of up to 16 backends; of more it looks at a weighted draw and at one of each of 16 equal parts,
 // so that a pick costs the same for 16 and for 2,000 (Mitzenmacher's d choices, IEEE TPDS 12, 2001).
 type LeastLoad struct {
 	pair pairs
 }
 
-// leastLoadLooks is the number of backends a pick looks at.
+// leastLoadLooks is the number of backends a pick looks at, beside the draw by weight.
 const leastLoadLooks = 16
 
 // Update takes in a table.
@@ -17,26 +17,23 @@ func (p *LeastLoad) Update(b Backends) { p.pair.update(b) }
 func (p *LeastLoad) Pick(r *Request) int {
 	spread := &p.pair.spread
 	best := spread.draw(r, &p.pair.rand, -1)
-	if best < 0 || r.InFlight(best) == 0 {
+	if best < 0 {
+		return -1
+	}
+	load, n := r.InFlight(best), spread.Len()
+	if load == 0 || n == 1 {
 		return best
 	}
-	n := spread.Len()
-	if n <= leastLoadLooks {
-		for _, m := range spread.members {
-			best = p.better(r, int(m), best)
+	looks := min(n, leastLoadLooks)
+	for part := range looks {
+		from, to := part*n/looks, (part+1)*n/looks
+		next := int(spread.members[from+p.pair.rand.IntN(to-from)])
+		if next == best || r.Excludes(next) {
+			continue
 		}
-		return best
-	}
-	for part := range leastLoadLooks - 1 {
-		from, to := part*n/(leastLoadLooks-1), (part+1)*n/(leastLoadLooks-1)
-		best = p.better(r, int(spread.members[from+p.pair.rand.IntN(to-from)]), best)
-	}
-	return best
-}
-
-func (p *LeastLoad) better(r *Request, next, best int) int {
-	if next != best && !r.Excludes(next) && p.pair.spread.less(r, next, best) {
-		return next
+		if l := r.InFlight(next); spread.lighter(next, l, best, load) {
+			best, load = next, l
+		}
 	}
 	return best
 }

@@ -13,7 +13,11 @@ func (p *P2C) Update(b Backends) { p.pair.update(b) }
 // Pick is the better of two, or -1.
 func (p *P2C) Pick(r *Request) int {
 	first, second := p.pair.draw(r)
-	if second >= 0 && p.pair.spread.less(r, second, first) {
+	if second < 0 {
+		return first
+	}
+	load := r.InFlight(first) // an idle one needs no comparison
+	if load > 0 && p.pair.spread.lighter(second, r.InFlight(second), first, load) {
 		return second
 	}
 	return first

@@ -10,10 +10,10 @@ type Ring struct {
 	shift  uint
 }
 
-type point struct {
-	at    uint64
-	owner uint16
-}
+// point is a place on the circle, with its owner in the lowest 16 bits.
+type point uint64
+
+const ownerMask = 1<<16 - 1
 
 const (
 	pointsPerWeight = 160     // points of a backend for each unit of its weight
@@ -52,13 +52,13 @@ func (t *Ring) place(key uint64) int {
 		return -1
 	}
 	i := t.start[key>>t.shift]
-	for i < n && t.points[i].at < key {
+	for i < n && uint64(t.points[i]) < key {
 		i++
 	}
 	if i == n {
 		i = 0
 	}
-	return int(t.points[i].owner)
+	return int(t.points[i] & ownerMask)
 }
 
 // build makes the points and sorts them. Points are spread evenly, so as many buckets as points
@@ -73,7 +73,7 @@ func (t *Ring) build(b Backends) {
 	t.start = resize(t.start, 1<<bits)
 	clear(t.start)
 	for _, p := range list {
-		t.start[p.at>>t.shift]++
+		t.start[p>>t.shift]++
 	}
 	var sum uint32
 	for i, n := range t.start {
@@ -81,7 +81,7 @@ func (t *Ring) build(b Backends) {
 	}
 	t.points = resize(t.points, len(list))
 	for _, p := range list {
-		bucket := p.at >> t.shift
+		bucket := p >> t.shift
 		t.points[t.start[bucket]] = p
 		t.start[bucket]++
 	}
@@ -93,13 +93,11 @@ func (t *Ring) build(b Backends) {
 // sortPoints is insertion sort, which is quick where all but neighbours are in order.
 func sortPoints(list []point) {
 	for i := 1; i < len(list); i++ {
-		for k := i; k > 0 && list[k].before(list[k-1]); k-- {
+		for k := i; k > 0 && list[k] < list[k-1]; k-- {
 			list[k], list[k-1] = list[k-1], list[k]
 		}
 	}
 }
-
-func (p point) before(q point) bool { return p.at < q.at || p.at == q.at && p.owner < q.owner }
 
 // points gives the points of all backends. The k-th point of a backend depends on its id and k
 // alone, so a change of scale adds or removes points and moves none.
@@ -110,14 +108,18 @@ func points(b Backends) []point {
 		total += w
 	}
 	times, shift := pointScale(total)
-	var list []point
+	var count uint64
 	for i, w := range weights {
-		if w == 0 {
-			continue
+		if w > 0 {
+			weights[i] = max(1, w*times>>shift)
+			count += weights[i]
 		}
+	}
+	list := make([]point, 0, count) // exact: a large ring must not grow by copies
+	for i, n := range weights {
 		id := Sum64(b.field(i, 0))
-		for k := range max(1, w*times>>shift) {
-			list = append(list, point{rehash(id, int(k)+1), uint16(i)})
+		for k := range n {
+			list = append(list, point(rehash(id, int(k)+1)&^ownerMask)|point(i))
 		}
 	}
 	return list

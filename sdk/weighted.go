@@ -102,16 +102,11 @@ func (w *Weighted) other(r *Request, x uint64, not int) int {
 	return -1
 }
 
-// less reports whether b, with one more request, would still carry no more for its weight than a
-// does now, so that a request should leave a for b. Between idle backends it is false: the weighted
-// draw stands and shares stay proportional. For equal weights it is: fewer in flight.
-func (w *Weighted) less(r *Request, b, a int) bool {
-	loadA := r.InFlight(a)
-	if loadA == 0 {
-		return false
-	}
-	loadB := r.InFlight(b)
-	return uint64(loadB+1)*uint64(w.share[a]) <= uint64(loadA)*uint64(w.share[b])
+// lighter reports whether b, with one more request, would still carry no more for its weight than
+// a does now, so that a request should leave a for b. Between idle backends it is false: the draw
+// by weight stands and shares stay proportional. For equal weights it is: fewer in flight.
+func (w *Weighted) lighter(b, loadB, a, loadA int) bool {
+	return loadA > 0 && uint64(loadB+1)*uint64(w.share[a]) <= uint64(loadA)*uint64(w.share[b])
 }
 
 // resize gives a slice of length n, reusing s if it is large enough. Its content is undefined.
