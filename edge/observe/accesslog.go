@@ -105,6 +105,7 @@ func (l *AccessLog) Run(ctx context.Context) error {
 		}
 		l.flush()
 	}
+	l.flush()
 	return nil
 }
 
