@@ -23,18 +23,20 @@ const (
 type h1Conn struct {
 	conn   *tcpConn
 	stream net.Conn // the socket, or TLS over it
+	plain  *socket  // the socket if it is the stream
 	in     http1.Reader
 	parser http1.Parser
 	body   h1Body
 	reply  h1Reply
 	x      proxy.Exchange
-	first  [1]byte
-	ahead  int       // bytes of first that the Reader has not seen yet: 0 or 1
+	one    [1]byte
+	ahead  []byte    // received, but not seen by the Reader yet
 	now    time.Time // when the request began
 }
 
 func newH1Conn(c *tcpConn, stream net.Conn, state *tls.ConnectionState) *h1Conn {
 	h := &h1Conn{conn: c, stream: stream}
+	h.plain, _ = stream.(*socket)
 	h.in.Reset((*h1Source)(h), nil)
 	h.parser.Scheme = schemeHTTP
 	h.x = proxy.Exchange{Protocol: proxy.H1, Peer: c.peer, Shard: c.shard, Reply: &h.reply}
@@ -56,7 +58,7 @@ func (h *h1Conn) setLimits(l *Limits) {
 	h.conn.limits = l
 	h.parser = http1.Parser{Limits: l.wire(), Scheme: h.parser.Scheme}
 	h.in.Max = l.HeaderBytes
-	h.conn.socket.in, h.conn.socket.out = newPace(l.BodyTimeout, l.MinRate), newPace(l.BodyTimeout, l.MinRate)
+	h.conn.socket.setPace(l)
 }
 
 func (h *h1Conn) serve() {
@@ -96,13 +98,13 @@ func (h *h1Conn) idle() bool {
 	}
 	putBuffer(h.in.TakeBuffer())
 	c.socket.readBy(time.Now(), c.limits.IdleTimeout)
-	n, err := h.stream.Read(h.first[:])
-	if err != nil || !c.phase.CompareAndSwap(phaseIdle, phaseBusy) {
+	buf, n, err := h.first()
+	if n == 0 || err != nil {
 		return false
 	}
-	h.ahead = n
-	h.in.SetBuffer(getBuffer())
-	return true
+	h.in.SetBuffer(buf)
+	h.ahead = buf[:n]
+	return c.phase.CompareAndSwap(phaseIdle, phaseBusy)
 }
 
 // close ends the connection where nothing is on its way; it is false.
@@ -111,20 +113,30 @@ func (h *h1Conn) close() bool {
 	return false
 }
 
-// h1Source is what the Reader reads from: the byte that await got, then the stream.
+func (h *h1Conn) first() (buf []byte, n int, err error) {
+	if h.plain != nil {
+		return h.plain.first(&h.one)
+	}
+	return firstByte(h.stream, &h.one)
+}
+
+// h1Source is what the Reader reads from: what idle got, which is in the Reader's own buffer already, then the
+// stream.
 type h1Source h1Conn
 
 func (s *h1Source) Read(p []byte) (int, error) {
-	if s.ahead > 0 {
-		s.ahead = 0
-		return copy(p, s.first[:]), nil
+	if len(s.ahead) > 0 {
+		n := copy(p, s.ahead)
+		s.ahead = s.ahead[n:]
+		return n, nil
 	}
 	return s.stream.Read(p)
 }
 
-// head reads the head of a request into x. The time for it is kept by tcpConn.look.
+// head reads the head of a request into x. The time for it is kept by tcpConn.look; only a head that needs
+// several reads has a deadline of its own.
 func (h *h1Conn) head() bool {
-	for {
+	for fills := 0; ; fills++ {
 		n, err := h.parser.Request(h.in.Buffered(), &h.x.Request)
 		if err == nil {
 			h.in.Pin(n)
@@ -132,6 +144,9 @@ func (h *h1Conn) head() bool {
 		}
 		if err != http1.ErrIncomplete {
 			return h.refuse(err)
+		}
+		if fills == 2 { // the first gave what was waited for, the second the rest of its record
+			h.conn.socket.readBy(h.now, h.conn.limits.HeaderTimeout)
 		}
 		if err := h.in.Fill(); err != nil {
 			return h.noHead(err)

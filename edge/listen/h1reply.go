@@ -10,8 +10,12 @@ import (
 	"github.com/wedge-lb/wedge/edge/http1"
 )
 
-// answerBuffer is the most of an answer that is gathered before it is written: one TLS record.
-const answerBuffer = 16 << 10
+const (
+	// answerBuffer is the most of an answer that is gathered before it is written: one TLS record.
+	answerBuffer = 16 << 10
+	// copyMost is the most that is rather copied than sent from where it is.
+	copyMost = 1 << 10
+)
 
 // How far an h1Reply has come.
 const (
@@ -147,7 +151,8 @@ func (r *h1Reply) Write(p []byte) (int, error) {
 		}
 		return len(p), nil
 	}
-	if r.fits(len(p)) {
+	last := r.left == 0 && r.h.plain != nil && len(p) > copyMost // nothing to wait for, nothing to encrypt
+	if !last && r.fits(len(p)) {
 		r.out = append(r.out, p...)
 		return len(p), nil
 	}
@@ -239,8 +244,11 @@ func (r *h1Reply) send(p []byte) error {
 	return err
 }
 
-// sendBoth fills a record with the head of p, so that two writes are made and not three.
+// sendBoth sends what is gathered and p: at once, or over TLS by filling a record with the head of p.
 func (r *h1Reply) sendBoth(p []byte) error {
+	if r.h.plain != nil {
+		return r.h.plain.writeBoth(r.out, p)
+	}
 	if cap(r.out) < answerBuffer {
 		r.grow()
 	}

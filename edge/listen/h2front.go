@@ -49,6 +49,7 @@ func (f *h2Front) serve(c *tcpConn, t *tls.Conn) {
 		t.Close()
 		return
 	}
+	c.socket.SetDeadline(time.Time{}) // from here on x/net's IdleTimeout and pings, and the socket's pace
 	set := f.acquire()
 	defer f.release(set)
 	state := t.ConnectionState()

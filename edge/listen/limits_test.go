@@ -193,6 +193,22 @@ func TestAStalledHandshakeIsGivenUp(t *testing.T) {
 	assert.EqualValues(t, 2, e.server.Stats().HandshakeErrors)
 }
 
+func TestDeadlinesEndWithWhatTheyAreFor(t *testing.T) {
+	e := start(t, say, limits(func(l *listen.Limits) {
+		l.HandshakeTimeout, l.HeaderTimeout, l.BodyTimeout = 200*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond
+	}))
+	e.each(t, func(t *testing.T, w way) {
+		for range 3 {
+			a, err := w.client.Post(w.url, "", onlyReader{strings.NewReader("body")})
+			require.NoError(t, err)
+			assert.Equal(t, "POST / body", readAll(t, a))
+			<-time.After(300 * time.Millisecond)
+		}
+	})
+	st := e.server.Stats()
+	assert.EqualValues(t, []int64{2, 1, 1}, []int64{st.H1, st.H2, st.H3}, "no connection was lost")
+}
+
 func TestTheOldestHandshakeGivesWay(t *testing.T) {
 	e := start(t, say, limits(func(l *listen.Limits) { l.Handshakes = 3 }))
 	var stalled []net.Conn

@@ -17,6 +17,7 @@ var errInterrupted = errors.New("listen: interrupted")
 // One goroutine may read while another writes.
 type socket struct {
 	net.Conn
+	bare        *bare
 	in, out     pace
 	pacing      bool        // reads keep to in
 	fixed       bool        // neither direction is paced: a deadline for all was set (handshake)
@@ -26,8 +27,15 @@ type socket struct {
 }
 
 func newSocket(c net.Conn, l *Limits) *socket {
-	p := newPace(l.BodyTimeout, l.MinRate)
-	return &socket{Conn: c, in: p, out: p}
+	s := &socket{Conn: c}
+	s.setPace(l)
+	s.bare = newBare(s)
+	return s
+}
+
+func (s *socket) setPace(l *Limits) {
+	s.in = newPace(l.BodyTimeout, l.MinRate)
+	s.out = s.in
 }
 
 // bound sets one deadline for both directions until release.
@@ -41,21 +49,22 @@ func (s *socket) release() { s.fixed = false }
 
 // readBy lets reads wait until about d from now: timers are not moved for less than 1/32 of d.
 func (s *socket) readBy(now time.Time, d time.Duration) {
-	want := now.Add(d)
-	if !s.readUntil.After(want) && want.Sub(s.readUntil) < d/32 {
-		return
+	if want := now.Add(d); moves(s.readUntil, want, d) {
+		s.readUntil = want
+		s.Conn.SetReadDeadline(want) // fails on a closed connection only, as the read then will
 	}
-	s.readUntil = want
-	s.Conn.SetReadDeadline(want) // fails on a closed connection only, as the read then will
 }
 
 func (s *socket) writeBy(now time.Time, d time.Duration) {
-	want := now.Add(d)
-	if !s.writeUntil.After(want) && want.Sub(s.writeUntil) < d/32 {
-		return
+	if want := now.Add(d); moves(s.writeUntil, want, d) {
+		s.writeUntil = want
+		s.Conn.SetWriteDeadline(want)
 	}
-	s.writeUntil = want
-	s.Conn.SetWriteDeadline(want)
+}
+
+// moves tells whether a deadline armed for then must be replaced by want, which is d away.
+func moves(then, want time.Time, d time.Duration) bool {
+	return then.After(want) || want.Sub(then) >= d/32
 }
 
 // SetDeadline, SetReadDeadline and SetWriteDeadline are for those that take a socket for a net.Conn.
@@ -88,39 +97,68 @@ func (s *socket) Interrupt() {
 	s.Conn.SetReadDeadline(time.Unix(1, 0))
 }
 
-// Read reads once.
-func (s *socket) Read(p []byte) (int, error) {
-	if !s.pacing || s.fixed {
+// firstByte waits for a stream to send and gives a buffer with what came first: a byte, as streams cannot wait
+// without reading.
+func firstByte(stream io.Reader, one *[1]byte) ([]byte, int, error) {
+	n, err := stream.Read(one[:])
+	if n == 0 {
+		return nil, 0, err
+	}
+	buf := getBuffer()
+	buf[0] = one[0]
+	return buf, n, nil
+}
+
+// readPlain reads once by way of net.
+func (s *socket) readPlain(p []byte) (int, error) {
+	if !s.paced() {
 		if s.interrupted.Load() {
 			return 0, errInterrupted
 		}
 		return s.Conn.Read(p)
 	}
 	start := time.Now()
-	if s.in.left <= 0 {
-		return 0, os.ErrDeadlineExceeded
-	}
-	s.readBy(start, s.in.left)
-	if s.interrupted.Load() { // after readBy, which may have undone the interrupter's deadline
-		return 0, errInterrupted
+	if err := s.mayRead(start); err != nil {
+		return 0, err
 	}
 	n, err := s.Conn.Read(p)
 	s.in.moved(n, time.Since(start))
 	return n, err
 }
 
-// Write writes all of p as long as the peer takes it at the minimum rate.
-func (s *socket) Write(p []byte) (int, error) {
+func (s *socket) paced() bool { return s.pacing && !s.fixed }
+
+// mayRead sets the deadline for a paced read that is about to wait.
+func (s *socket) mayRead(now time.Time) error {
+	if s.in.left <= 0 {
+		return os.ErrDeadlineExceeded
+	}
+	s.readBy(now, s.in.left)
+	if s.interrupted.Load() { // after readBy, which may have undone the interrupter's deadline
+		return errInterrupted
+	}
+	return nil
+}
+
+// mayWrite sets the deadline for a write that is about to wait.
+func (s *socket) mayWrite(now time.Time) error {
+	if s.out.left <= 0 {
+		return os.ErrDeadlineExceeded
+	}
+	s.writeBy(now, s.out.left)
+	return nil
+}
+
+// writePlain writes all of p by way of net, as long as the peer takes it at the minimum rate.
+func (s *socket) writePlain(p []byte) (int, error) {
 	if s.fixed {
 		return s.Conn.Write(p)
 	}
-	done := 0
-	for {
+	for done := 0; ; {
 		start := time.Now()
-		if s.out.left <= 0 {
-			return done, os.ErrDeadlineExceeded
+		if err := s.mayWrite(start); err != nil {
+			return done, err
 		}
-		s.writeBy(start, s.out.left)
 		n, err := s.Conn.Write(p[done:])
 		done += n
 		s.out.moved(n, time.Since(start))

@@ -1,0 +1,227 @@
+//go:build linux && !race
+
+package listen
+
+import (
+	"io"
+	"net"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// bare calls the system without telling the scheduler: the socket does not block, so a call is short and the
+// two transitions would cost more than it. Waiting is left to the runtime's poller, by way of syscall.RawConn,
+// and so are deadlines, which are set only when a call has to wait. The race detector needs the plain form: it
+// learns from system calls what happens before what.
+type bare struct {
+	s      *socket
+	raw    syscall.RawConn
+	reads  transfer
+	writes transfer
+	second []byte // goes out behind the bytes of writes
+
+	tryFirst, tryRead, tryWrite func(fd uintptr) bool
+}
+
+// A transfer is one call in progress.
+type transfer struct {
+	p     []byte
+	n     int
+	err   error
+	since time.Time // when it began to wait; zero = it did not
+	had   int       // n then
+}
+
+// newBare is nil if s is not a TCP socket of the system's.
+func newBare(s *socket) *bare {
+	c, ok := s.Conn.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	b := &bare{s: s, raw: raw}
+	b.tryFirst, b.tryRead, b.tryWrite = b.firstOnce, b.readOnce, b.writeOnce
+	return b
+}
+
+// first waits for the peer to send, without a buffer, and gives one with what came first.
+func (s *socket) first(one *[1]byte) ([]byte, int, error) {
+	b := s.bare
+	if b == nil {
+		return firstByte(s, one)
+	}
+	if s.interrupted.Load() {
+		return nil, 0, errInterrupted
+	}
+	b.reads = transfer{}
+	n, err := b.reads.result(b.raw.Read(b.tryFirst))
+	return b.reads.p, n, err
+}
+
+// Read reads once.
+func (s *socket) Read(p []byte) (int, error) {
+	b := s.bare
+	if b == nil || len(p) == 0 {
+		return s.readPlain(p)
+	}
+	if s.interrupted.Load() {
+		return 0, errInterrupted
+	}
+	b.reads = transfer{p: p}
+	err := b.raw.Read(b.tryRead)
+	if s.paced() && b.reads.expired(err) {
+		if err = s.mayRead(time.Now()); err == nil {
+			err = b.raw.Read(b.tryRead)
+		}
+	}
+	n, err := b.reads.result(err)
+	b.reads.p = nil
+	if n == 0 && err == nil {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// Write writes all of p as long as the peer takes it at the minimum rate.
+func (s *socket) Write(p []byte) (int, error) {
+	if s.bare == nil {
+		return s.writePlain(p)
+	}
+	return s.bare.write(p, nil)
+}
+
+// writeBoth writes p and then q.
+func (s *socket) writeBoth(p, q []byte) error {
+	if s.bare != nil {
+		_, err := s.bare.write(p, q)
+		return err
+	}
+	if _, err := s.writePlain(p); err != nil {
+		return err
+	}
+	_, err := s.writePlain(q)
+	return err
+}
+
+// firstOnce has a buffer only while the system call needs it.
+func (b *bare) firstOnce(fd uintptr) bool {
+	b.reads.p = getBuffer()
+	done := b.readOnce(fd)
+	if b.reads.n == 0 {
+		putBuffer(b.reads.p)
+		b.reads.p = nil
+	}
+	return done
+}
+
+func (b *bare) readOnce(fd uintptr) bool {
+	t := &b.reads
+	for {
+		n, _, errno := syscall.RawSyscall(unix.SYS_READ, fd,
+			uintptr(unsafe.Pointer(unsafe.SliceData(t.p))), uintptr(len(t.p)))
+		switch errno {
+		case 0:
+			t.n = int(n)
+			if !t.since.IsZero() {
+				b.s.in.moved(t.n, time.Since(t.since))
+			}
+			return true
+		case unix.EINTR:
+		case unix.EAGAIN:
+			if b.s.paced() && t.since.IsZero() {
+				t.since = time.Now()
+				t.err = b.s.mayRead(t.since)
+			}
+			return t.err != nil
+		default:
+			t.err = errno
+			return true
+		}
+	}
+}
+
+func (b *bare) write(p, q []byte) (int, error) {
+	b.writes, b.second = transfer{p: p}, q
+	err := b.raw.Write(b.tryWrite)
+	if !b.s.fixed && b.writes.expired(err) {
+		if err = b.s.mayWrite(time.Now()); err == nil {
+			err = b.raw.Write(b.tryWrite)
+		}
+	}
+	n, err := b.writes.result(err)
+	b.writes.p, b.second = nil, nil
+	return n, err
+}
+
+func (b *bare) writeOnce(fd uintptr) bool {
+	t := &b.writes
+	for t.n < len(t.p)+len(b.second) {
+		n, errno := b.send(fd)
+		switch errno {
+		case 0:
+			t.n += n
+		case unix.EINTR:
+		case unix.EAGAIN:
+			b.stall()
+			return t.err != nil
+		default:
+			t.err = errno
+			return true
+		}
+	}
+	if !t.since.IsZero() {
+		b.s.out.moved(t.n-t.had, time.Since(t.since))
+	}
+	return true
+}
+
+// stall accounts for the wait before, and sets the deadline of the one to come.
+func (b *bare) stall() {
+	t := &b.writes
+	if b.s.fixed {
+		return
+	}
+	now := time.Now()
+	if !t.since.IsZero() {
+		b.s.out.moved(t.n-t.had, now.Sub(t.since))
+	}
+	t.since, t.had = now, t.n
+	t.err = b.s.mayWrite(now)
+}
+
+// send makes one call for what is left.
+func (b *bare) send(fd uintptr) (int, syscall.Errno) {
+	p, q, done := b.writes.p, b.second, b.writes.n
+	if done >= len(p) {
+		p, q, done = q, nil, done-len(p)
+	}
+	p = p[done:]
+	if len(q) == 0 {
+		n, _, errno := syscall.RawSyscall(unix.SYS_WRITE, fd,
+			uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		return int(n), errno
+	}
+	parts := [2]unix.Iovec{{Base: unsafe.SliceData(p)}, {Base: unsafe.SliceData(q)}}
+	parts[0].SetLen(len(p))
+	parts[1].SetLen(len(q))
+	n, _, errno := syscall.RawSyscall(unix.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&parts)), uintptr(len(parts)))
+	return int(n), errno
+}
+
+// expired tells whether the call was not even tried, because a deadline armed for an earlier one has passed.
+func (t *transfer) expired(err error) bool {
+	return err != nil && t.n == 0 && t.since.IsZero() && timedOut(err)
+}
+
+func (t *transfer) result(err error) (int, error) {
+	if err == nil {
+		err = t.err
+	}
+	return t.n, err
+}

@@ -1,0 +1,26 @@
+//go:build !linux || race
+
+package listen
+
+// bare is not used on this system.
+type bare struct{}
+
+func newBare(*socket) *bare { return nil }
+
+// first waits for the peer to send and gives a buffer with what came first.
+func (s *socket) first(one *[1]byte) ([]byte, int, error) { return firstByte(s, one) }
+
+// Read reads once.
+func (s *socket) Read(p []byte) (int, error) { return s.readPlain(p) }
+
+// Write writes all of p as long as the peer takes it at the minimum rate.
+func (s *socket) Write(p []byte) (int, error) { return s.writePlain(p) }
+
+// writeBoth writes p and then q.
+func (s *socket) writeBoth(p, q []byte) error {
+	if _, err := s.writePlain(p); err != nil {
+		return err
+	}
+	_, err := s.writePlain(q)
+	return err
+}
