@@ -57,6 +57,12 @@ func admit(c wazero.CompiledModule, wasi signatures) error {
 	if err := admitVersion(c); err != nil {
 		return err
 	}
+	err := admitImports(c, map[string]signatures{
+		abi.Module: wedgeSignatures(), wasi_snapshot_preview1.ModuleName: wasi,
+	})
+	if err != nil {
+		return err
+	}
 	if _, ok := c.ExportedMemories()[abi.ExportMemory]; !ok {
 		return refuse("export %q: missing; a memory is wanted", abi.ExportMemory)
 	}
@@ -71,9 +77,7 @@ func admit(c wazero.CompiledModule, wasi signatures) error {
 			return refuse("export %q: a function %s; %s is wanted", want.Name, typeOf(f), want.Type())
 		}
 	}
-	return admitImports(c, map[string]signatures{
-		abi.Module: wedgeSignatures(), wasi_snapshot_preview1.ModuleName: wasi,
-	})
+	return nil
 }
 
 // admitVersion refuses a module that speaks no version of the ABI, or another, by name.

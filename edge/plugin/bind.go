@@ -23,13 +23,27 @@ func (m *Module) Bind(ctx context.Context, b Binding) (*Guests, error) {
 	g.free.init(g.binding.Instances)
 	g.set.Store(b.Set)
 	for slot := range g.binding.Instances {
-		i, err := g.start(ctx, b.Set)
-		if err != nil {
-			return nil, errors.Join(err, g.Close(hostContext()))
-		}
-		g.free.add(i, slot)
+		g.missing = append(g.missing, slot)
+	}
+	if err := g.fillLocked(ctx); err != nil {
+		return nil, errors.Join(err, g.Close(hostContext()))
 	}
 	return g, nil
+}
+
+// fillLocked makes an instance for each slot without one.
+func (g *Guests) fillLocked(ctx context.Context) error {
+	for len(g.missing) > 0 {
+		i, err := g.start(ctx, g.set.Load())
+		if err != nil {
+			return err
+		}
+		last := len(g.missing) - 1
+		slot := g.missing[last]
+		g.missing = g.missing[:last]
+		g.free.add(i, slot)
+	}
+	return nil
 }
 
 // start makes an instance that is ready to serve with the table s.

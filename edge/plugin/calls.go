@@ -20,28 +20,42 @@ type callContext struct {
 }
 
 // A hostCall serves one import. It reads its arguments from stack and leaves its result in stack[0].
-type hostCall func(i *instance, mem api.Memory, stack []uint64)
+type hostCall func(i *instance, stack []uint64)
+
+// Call implements api.GoFunction.
+func (f hostCall) Call(ctx context.Context, stack []uint64) {
+	f(ctx.(*callContext).instance, stack)
+}
+
+// A memoryCall is a hostCall that reads or writes the guest's memory. The others do without, since asking for it
+// is a good part of their cost.
+type memoryCall func(i *instance, mem api.Memory, stack []uint64)
 
 // Call implements api.GoModuleFunction.
-func (f hostCall) Call(ctx context.Context, mod api.Module, stack []uint64) {
+func (f memoryCall) Call(ctx context.Context, mod api.Module, stack []uint64) {
 	f(ctx.(*callContext).instance, mod.Memory(), stack)
 }
 
-// hostCalls serve the imports, by name.
+// hostCalls and memoryCalls serve the imports, by name.
 func hostCalls() map[string]hostCall {
 	return map[string]hostCall{
+		abi.ImportInFlight:   (*instance).hostInFlight,
+		abi.ImportLatency:    (*instance).hostLatency,
+		abi.ImportRandom:     (*instance).hostRandom,
+		abi.ImportNow:        (*instance).hostNow,
+		abi.ImportCounterAdd: (*instance).hostCounterAdd,
+		abi.ImportSpare:      (*instance).hostSpare,
+	}
+}
+
+func memoryCalls() map[string]memoryCall {
+	return map[string]memoryCall{
 		abi.ImportNeed:        (*instance).hostNeed,
 		abi.ImportFail:        (*instance).hostFail,
 		abi.ImportLog:         (*instance).hostLog,
-		abi.ImportInFlight:    (*instance).hostInFlight,
-		abi.ImportLatency:     (*instance).hostLatency,
-		abi.ImportRandom:      (*instance).hostRandom,
-		abi.ImportNow:         (*instance).hostNow,
-		abi.ImportCounterAdd:  (*instance).hostCounterAdd,
 		abi.ImportStoreGet:    (*instance).hostStoreGet,
 		abi.ImportStorePut:    (*instance).hostStorePut,
 		abi.ImportStoreDelete: (*instance).hostStoreDelete,
-		abi.ImportSpare:       (*instance).hostSpare,
 		abi.ImportSetHeader:   (*instance).hostSetHeader,
 		abi.ImportRespond:     (*instance).hostRespond,
 	}
@@ -87,7 +101,7 @@ func (i *instance) hostLog(mem api.Memory, stack []uint64) {
 }
 
 // hostInFlight and hostLatency give -1 for a row that the table does not have.
-func (i *instance) hostInFlight(_ api.Memory, stack []uint64) {
+func (i *instance) hostInFlight(stack []uint64) {
 	n := int32(-1)
 	if b := i.backend(stack[0]); b != nil {
 		n = int32(min(max(b.Load().InFlight(), 0), 1<<31-1))
@@ -95,7 +109,7 @@ func (i *instance) hostInFlight(_ api.Memory, stack []uint64) {
 	stack[0] = uint64(uint32(n))
 }
 
-func (i *instance) hostLatency(_ api.Memory, stack []uint64) {
+func (i *instance) hostLatency(stack []uint64) {
 	n := int64(-1)
 	if b := i.backend(stack[0]); b != nil {
 		n = int64(b.Load().Latency())
@@ -110,13 +124,13 @@ func (i *instance) backend(row uint64) *balance.Backend {
 	return i.set.Row(uint32(row))
 }
 
-func (i *instance) hostRandom(_ api.Memory, stack []uint64) { stack[0] = i.random.Uint64() }
+func (i *instance) hostRandom(stack []uint64) { stack[0] = i.random.Uint64() }
 
-func (i *instance) hostNow(_ api.Memory, stack []uint64) {
+func (i *instance) hostNow(stack []uint64) {
 	stack[0] = uint64(i.guests.module.host.opt.Now().UnixNano())
 }
 
-func (i *instance) hostCounterAdd(_ api.Memory, stack []uint64) {
+func (i *instance) hostCounterAdd(stack []uint64) {
 	value, ok := i.shared.counters.Add(uint32(stack[0]), int64(stack[1]))
 	if !ok {
 		end(BadCall, "no such counter")
@@ -153,7 +167,7 @@ func (i *instance) hostStoreDelete(mem api.Memory, stack []uint64) {
 	i.shared.store.Delete(view(mem, stack[0], stack[1]))
 }
 
-func (i *instance) hostSpare(_ api.Memory, stack []uint64) {
+func (i *instance) hostSpare(stack []uint64) {
 	i.only(i.decision != nil, abi.ImportSpare)
 	b := i.set.Row(uint32(stack[0]))
 	if b == nil {

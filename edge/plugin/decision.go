@@ -22,7 +22,7 @@ func (i *instance) read(code abi.Decision, d *balance.Decision) *Fault {
 			return nil
 		}
 		d.Reset()
-		return &Fault{Kind: BadIndex, Step: stepPick, Text: i.badIndexText(code.Backend())}
+		return &Fault{Kind: BadPick, Step: stepPick, Text: i.badPickText(code.Backend())}
 	case abi.VerdictAbstain:
 		d.Reset()
 		d.Verdict = balance.Abstain
@@ -52,7 +52,7 @@ func (i *instance) reject(code abi.Decision, d *balance.Decision) *Fault {
 	return nil
 }
 
-func (i *instance) badIndexText(row uint32) string {
+func (i *instance) badPickText(row uint32) string {
 	if i.badSpare {
 		return fmt.Sprintf("a spare of %d rows", len(i.set.Backends))
 	}

@@ -21,11 +21,11 @@ var ErrClosed = errors.New("guests closed")
 type Kind uint8
 
 const (
-	Trap       Kind = iota // unreachable, out of bounds, division by zero, stack overflow, …
-	Exit                   // proc_exit, which is also how a panic ends a Go guest
+	Trap       Kind = iota // unreachable, out of bounds, division by zero, stack overflow, a panic in Go, …
+	Exit                   // proc_exit
 	BadPointer             // bytes outside of the guest's memory
 	BadCall                // a host call out of place or with an argument that has no meaning
-	BadIndex               // a row that the table does not have
+	BadPick                // a row that the table does not have, or that may not be used
 	BadAnswer              // a decision that has no meaning
 	Refused                // configure or backends said no
 	HostPanic              // a bug of the host, met during a guest call
@@ -36,7 +36,7 @@ const (
 const Kinds = int(kinds)
 
 var kindNames = [Kinds]string{
-	"trap", "exit", "bad_pointer", "bad_call", "bad_index", "bad_answer", "refused", "host_panic",
+	"trap", "exit", "bad_pointer", "bad_call", "bad_pick", "bad_answer", "refused", "host_panic",
 }
 
 func (k Kind) String() string { return kindNames[k] }
@@ -57,12 +57,12 @@ func (f *Fault) Error() string {
 }
 
 // fatal tells whether the instance may have been left in the middle of something.
-func (f *Fault) fatal() bool { return f.Kind != BadIndex && f.Kind != BadAnswer }
+func (f *Fault) fatal() bool { return f.Kind != BadPick && f.Kind != BadAnswer }
 
 // maxText is the length of a guest's text in an error, in bytes.
 const maxText = 1 << 10
 
-// faultOf classes the error of a guest call. said is what the guest last wrote to its standard error.
+// faultOf classes the error of a guest call. said is what the guest began to write to its standard error.
 func faultOf(step string, err error, said string) *Fault {
 	var (
 		fault *Fault
@@ -73,15 +73,19 @@ func faultOf(step string, err error, said string) *Fault {
 	case errors.As(err, &fault):
 		return &Fault{Kind: fault.Kind, Step: step, Text: fault.Text}
 	case errors.As(err, &exit):
-		text := fmt.Sprintf("code %d", exit.ExitCode())
-		if said != "" {
-			text += ": " + said
-		}
-		return &Fault{Kind: Exit, Step: step, Text: printable([]byte(text), maxText)}
+		return newFault(Exit, step, said, fmt.Sprintf("exit code %d", exit.ExitCode()))
 	case errors.As(err, &bug):
-		return &Fault{Kind: HostPanic, Step: step, Text: printable([]byte(bug.Error()), maxText)}
+		return newFault(HostPanic, step, said, bug.Error())
 	}
-	return &Fault{Kind: Trap, Step: step, Text: printable([]byte(err.Error()), maxText)}
+	return newFault(Trap, step, said, err.Error())
+}
+
+// newFault puts what the guest said before what the host saw: a Go guest explains its panic, then it traps.
+func newFault(k Kind, step, said, text string) *Fault {
+	if said != "" {
+		text = said + ": " + text
+	}
+	return &Fault{Kind: k, Step: step, Text: printable([]byte(text), maxText)}
 }
 
 // printable is at most limit bytes of b as one line of valid text: what is not printable becomes a space, and

@@ -23,6 +23,9 @@ type Binding struct {
 }
 
 func (b Binding) withDefaults() Binding {
+	if len(b.Options) == 0 {
+		b.Options = []byte("{}")
+	}
 	if b.Counters == nil {
 		b.Counters = new(Counters)
 	}
@@ -75,10 +78,11 @@ func (g *Guests) Pick(r *balance.Request, _ *balance.Set, d *balance.Decision) e
 		g.free.give(i)
 		return nil
 	}
-	g.settle(i, fault)
-	if fault.Kind == BadIndex {
-		return nil
+	if fault.Kind == BadPick {
+		g.free.give(i)
+		return nil // the Chooser sees that there is no backend and blames the picker that it knows
 	}
+	g.settle(i, fault)
 	return fault
 }
 

@@ -166,7 +166,7 @@ func (i *instance) pick(r *balance.Request, d *balance.Decision) (fault *Fault) 
 		return &Fault{Kind: BadPointer, Step: stepPick, Text: "frame outside of the memory"}
 	}
 	n := i.writeRequest(frame, r)
-	i.decision, i.badSpare, i.responded, i.headerBytes = d, false, false, 0
+	i.decision, i.badSpare, i.responded, i.headerBytes, i.stderr.first = d, false, false, 0, ""
 	code, fault := i.call(stepPick, i.exports.pick, n)
 	i.decision = nil
 	if fault != nil {

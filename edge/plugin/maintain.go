@@ -101,17 +101,10 @@ func (g *Guests) Maintain(ctx context.Context) error {
 	defer g.mu.Unlock()
 	g.collectLocked()
 	g.free.narrow()
-	for len(g.missing) > 0 && !g.closed.Load() {
-		last := len(g.missing) - 1
-		i, err := g.start(ctx, g.set.Load())
-		if err != nil {
-			return g.noted(err)
-		}
-		slot := g.missing[last]
-		g.missing = g.missing[:last]
-		g.free.add(i, slot)
+	if g.closed.Load() {
+		return nil
 	}
-	return nil
+	return g.noted(g.fillLocked(ctx))
 }
 
 // noted tells who counts of a fault.
@@ -141,4 +134,17 @@ func (g *Guests) Close(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Memory is the bytes of all instances that are idle at the moment.
+func (g *Guests) Memory() (bytes int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for slot := range g.free.slots {
+		if i := g.free.takeFrom(slot); i != nil {
+			bytes += int64(i.module.Memory().Size())
+			g.free.give(i)
+		}
+	}
+	return bytes
 }

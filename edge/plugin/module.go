@@ -90,9 +90,14 @@ func (m *Module) exportWASI() (signatures, error) {
 // exportImports offers the functions of the ABI to the guest.
 func (m *Module) exportImports() error {
 	b := m.runtime.NewHostModuleBuilder(abi.Module)
-	calls := hostCalls()
+	quick, others := hostCalls(), memoryCalls()
 	for _, f := range abi.Imports() {
-		b.NewFunctionBuilder().WithGoModuleFunction(calls[f.Name], apiTypes(f.Params), apiTypes(f.Results)).Export(f.Name)
+		params, results := apiTypes(f.Params), apiTypes(f.Results)
+		if call, ok := quick[f.Name]; ok {
+			b.NewFunctionBuilder().WithGoFunction(call, params, results).Export(f.Name)
+			continue
+		}
+		b.NewFunctionBuilder().WithGoModuleFunction(others[f.Name], params, results).Export(f.Name)
 	}
 	_, err := b.Instantiate(hostContext())
 	return err

@@ -15,8 +15,8 @@ var ErrNotServing = errors.New("strategy does not serve the pool")
 // ErrQuarantined is when the strategy failed too often and is not asked for a while.
 var ErrQuarantined = errors.New("strategy quarantined")
 
-// A Handle picks for one pool by whatever generation of the strategy serves. It implements balance.Picker and
-// balance.Observer.
+// A Handle picks for one pool by whatever generation of the strategy serves. It implements balance.Picker,
+// balance.Observer and balance.Blamed.
 type Handle struct {
 	serving atomic.Pointer[serving]
 	owner   *Strategy
@@ -73,6 +73,8 @@ func (h *Handle) Observes() bool {
 }
 
 // BadPick counts a choice that could not be taken as a fault of the plugin.
-func (h *Handle) BadPick() { h.owner.fault(&plugin.Fault{Kind: plugin.BadIndex, Step: "pick", Text: badPick}) }
+func (h *Handle) BadPick() {
+	h.owner.fault(&plugin.Fault{Kind: plugin.BadPick, Step: "pick", Text: badPick})
+}
 
 const badPick = "chose a backend that is out of range, not available or tried already"

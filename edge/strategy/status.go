@@ -27,7 +27,8 @@ func (s *Strategy) fault(f *plugin.Fault) {
 	s.faults.last, s.faults.at = f.Error(), now
 	s.faults.mu.Unlock()
 	s.deps.Fault(s.name, f.Kind.String())
-	if s.outage.note(now) {
+	// After a bad pick the fallback decides and the guest is sound: that is counted, and no reason to shut it out.
+	if f.Kind != plugin.BadPick && s.outage.note(now) {
 		s.deps.Logger.Warn("strategy quarantined", slog.String("strategy", s.name),
 			slog.Time("until", s.outage.end()), slog.String("fault", f.Error()))
 		s.poke()

@@ -1,0 +1,108 @@
+package plugin_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wedge-lb/wedge/edge/balance"
+	"github.com/wedge-lb/wedge/edge/plugin"
+)
+
+// oneHeader is a request's fields without a map.
+type oneHeader struct{ name, value []byte }
+
+func (h *oneHeader) Get(name string) ([]byte, bool) {
+	if string(h.name) == name {
+		return h.value, true
+	}
+	return nil, false
+}
+
+// BenchmarkPick is the whole of a pick by a built-in strategy: checkout, frame, guest, decision. The bounds are
+// 150 ns for stateless and 400 ns for the others, without an allocation.
+func BenchmarkPick(b *testing.B) {
+	for _, bb := range []struct{ name, plugin, options string }{
+		{"stateless/round_robin", "stateless", `{"algorithm":"round_robin"}`},
+		{"stateless/random", "stateless", `{"algorithm":"random"}`},
+		{"stateless/p2c", "stateless", `{"algorithm":"p2c"}`},
+		{"stateless/least_load", "stateless", `{"algorithm":"least_load"}`},
+		{"stateless/least_latency", "stateless", `{"algorithm":"least_latency"}`},
+		{"ip-affinity", "ip-affinity", `{}`},
+		{"cookie-sticky/token", "cookie-sticky", `{}`},
+		{"cookie-sticky/pinned", "cookie-sticky", `{}`},
+		{"cookie-sticky/cookie", "cookie-sticky", `{"source":"cookie:sid"}`},
+		{"consistent-hash/maglev", "consistent-hash", `{"key":["header:x-tenant-id"]}`},
+		{"consistent-hash/bounded", "consistent-hash", `{"key":["header:x-tenant-id"],"bounded_load":1.25}`},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			pool := newPool(10)
+			g := bind(b, load(b, newHost(b, plugin.Options{}), builtin(b, bb.plugin)),
+				plugin.Binding{Set: pool.Set(), Options: []byte(bb.options)})
+			r := request()
+			r.Header = &oneHeader{[]byte("x-tenant-id"), []byte("acme-corporation")}
+			if bb.name == "cookie-sticky/cookie" {
+				r.Header = &oneHeader{[]byte("cookie"), []byte("theme=dark; sid=0123456789abcdef0123456789abcdef")}
+			}
+			if bb.name == "cookie-sticky/pinned" {
+				r.Pinned = pool.Set().Row(3)
+			}
+			var d balance.Decision
+			set := pool.Set()
+			b.ReportAllocs()
+			for b.Loop() {
+				d.Reset()
+				if err := g.Pick(r, set, &d); err != nil || d.Backend == nil && d.Verdict != balance.Abstain {
+					b.Fatal(err, d)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkPickParallel shows what the free list costs when every processor picks.
+func BenchmarkPickParallel(b *testing.B) {
+	pool := newPool(10)
+	g := bind(b, load(b, newHost(b, plugin.Options{}), builtin(b, "stateless")), plugin.Binding{Set: pool.Set()})
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		r, set := request(), pool.Set()
+		var d balance.Decision
+		for pb.Next() {
+			d.Reset()
+			if err := g.Pick(r, set, &d); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+// BenchmarkHost is the host's own share: a guest that does nothing, with and without attributes.
+func BenchmarkHost(b *testing.B) {
+	for _, name := range []string{"route0", "attributes"} {
+		b.Run(name, func(b *testing.B) {
+			pool := newPool(3)
+			g := bind(b, load(b, newHost(b, plugin.Options{}), wat(b, name)), plugin.Binding{Set: pool.Set()})
+			r, set := request(), pool.Set()
+			r.Header = &oneHeader{[]byte("x-tenant-id"), []byte("acme-corporation")}
+			var d balance.Decision
+			require.NoError(b, g.Pick(r, set, &d))
+			b.ReportAllocs()
+			for b.Loop() {
+				d.Reset()
+				_ = g.Pick(r, set, &d)
+			}
+		})
+	}
+}
+
+func BenchmarkBind(b *testing.B) {
+	pool := newPool(10)
+	m := load(b, newHost(b, plugin.Options{}), builtin(b, "stateless"))
+	for b.Loop() {
+		g, err := m.Bind(b.Context(), plugin.Binding{Set: pool.Set(), Instances: 1})
+		require.NoError(b, err)
+		require.NoError(b, g.Close(b.Context()))
+	}
+}

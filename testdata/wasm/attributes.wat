@@ -1,0 +1,15 @@
+;; Declares three attributes and sends every request to row 0.
+(module
+  (import "wedge" "need" (func $need (param i32 i32 i32 i32) (result i32)))
+  (func (export "wedge_abi_v1"))
+  (memory (export "memory") 4)
+  (func (export "wedge_frame") (param i32) (result i32) i32.const 0x10000)
+  (func (export "wedge_configure") (param i32) (result i32)
+    (drop (call $need (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0)))
+    (drop (call $need (i32.const 7) (i32.const 0) (i32.const 11) (i32.const 0)))
+    (drop (call $need (i32.const 7) (i32.const 0) (i32.const 11) (i32.const 1)))
+    i32.const 0)
+  (func (export "wedge_backends") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_pick") (param i32) (result i64) i64.const 0)
+  (data (i32.const 0) "x-tenant-id")
+)

@@ -1,0 +1,9 @@
+;; Wants the memory of somebody else.
+(module
+  (import "env" "memory" (memory 1))
+  (func (export "wedge_abi_v1"))
+  (func (export "wedge_frame") (param i32) (result i32) i32.const 0x10000)
+  (func (export "wedge_configure") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_backends") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_pick") (param i32) (result i64) i64.const 0)
+)

@@ -1,0 +1,11 @@
+;; Declares an attribute whose name is outside of its memory.
+(module
+  (import "wedge" "need" (func $need (param i32 i32 i32 i32) (result i32)))
+  (func (export "wedge_abi_v1"))
+  (memory (export "memory") 4)
+  (func (export "wedge_frame") (param i32) (result i32) i32.const 0x10000)
+  (func (export "wedge_configure") (param i32) (result i32)
+    (call $need (i32.const 7) (i32.const 0x3fffe) (i32.const 4) (i32.const 0)))
+  (func (export "wedge_backends") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_pick") (param i32) (result i64) i64.const 0)
+)

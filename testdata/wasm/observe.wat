@@ -1,0 +1,21 @@
+;; Adds what it hears to counters: 0 how often, 1 rows, 2 statuses, 3 flags, 4 attempts, 5 and 6 times.
+;; It traps at the status 599.
+(module
+  (import "wedge" "counter_add" (func $counter_add (param i32 i64) (result i64)))
+  (func (export "wedge_abi_v1"))
+  (memory (export "memory") 4)
+  (func (export "wedge_frame") (param i32) (result i32) i32.const 0x10000)
+  (func (export "wedge_configure") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_backends") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_pick") (param i32) (result i64) i64.const 0)
+  (func $add (param i32 i64) (drop (call $counter_add (local.get 0) (local.get 1))))
+  (func (export "wedge_observe") (param i32)
+    (call $add (i32.const 0) (i64.const 1))
+    (call $add (i32.const 1) (i64.load32_u (i32.const 0x10000)))
+    (call $add (i32.const 2) (i64.load32_u (i32.const 0x10004)))
+    (call $add (i32.const 3) (i64.load32_u (i32.const 0x10008)))
+    (call $add (i32.const 4) (i64.load32_u (i32.const 0x1000c)))
+    (call $add (i32.const 5) (i64.load (i32.const 0x10010)))
+    (call $add (i32.const 6) (i64.load (i32.const 0x10018)))
+    (if (i32.eq (i32.load (i32.const 0x10004)) (i32.const 599)) (then unreachable)))
+)

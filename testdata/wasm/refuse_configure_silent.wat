@@ -1,0 +1,9 @@
+;; Refuses its options without a word.
+(module
+  (func (export "wedge_abi_v1"))
+  (memory (export "memory") 4)
+  (func (export "wedge_frame") (param i32) (result i32) i32.const 0x10000)
+  (func (export "wedge_configure") (param i32) (result i32) i32.const 7)
+  (func (export "wedge_backends") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_pick") (param i32) (result i64) i64.const 0)
+)
