@@ -45,8 +45,8 @@ func TestHostileFilesAreRefusedInTime(t *testing.T) {
 		"a list without end":        {manyNames(10001), "a list has at most 10000 items"},
 		"a key without end":         {withOptions("{ " + long + ": 1 }"), "a key has at most 256 bytes"},
 		"a number without end":      {withOptions("{ a: " + digits + " }"), "JSON has no such number"},
-		"a whole file on one line":  {manySites(9000), "more faults are not shown"},
-		"thousands of unknown keys": {smallest + manyKeys(20000), "more faults are not shown"},
+		"a whole file on one line":  {manySites(2000), "more faults are not shown"},
+		"thousands of unknown keys": {smallest + manyKeys(3000), "more faults are not shown"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
@@ -89,7 +89,7 @@ func manyKeys(n int) string {
 }
 
 func TestOnlyWhatAliasesStandForIsCounted(t *testing.T) {
-	const n = 200_000
+	const n = 130_000
 	many := "{ a: *a, b: [" + strings.Repeat("1,", n) + "] }"
 	c := parse(t, "x-a: &a ['cookie:a']\nx-b: &b { use: builtin/stateless }\n"+smallest+
 		"strategies: { s: { <<: *b, grants: *a, options: "+many+" } }")
@@ -99,16 +99,16 @@ func TestOnlyWhatAliasesStandForIsCounted(t *testing.T) {
 func TestALargeFileIsReadInTime(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("version: 1\ntls: { issuer: internal }\npools:\n")
-	for i := range 4000 {
+	for i := range 2000 {
 		fmt.Fprintf(&b, "  p%d: { backends: [{ url: 'http://10.0.0.1:8080' }] }\n", i)
 	}
 	b.WriteString("sites:\n")
-	for i := range 4000 {
+	for i := range 2000 {
 		fmt.Fprintf(&b, "  - { hosts: [h%d.example.com], routes: [{ pool: p%d }] }\n", i, i)
 	}
 	start := time.Now()
 	c := parse(t, b.String())
-	assert.Len(t, c.Expand().Pools, 4000)
+	assert.Len(t, c.Expand().Pools, 2000)
 	assert.Less(t, time.Since(start), time.Minute)
 	t.Logf("%d bytes in %s", b.Len(), time.Since(start))
 }
