@@ -2,6 +2,7 @@ package observe_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,8 +100,7 @@ func TestEveryFailureAndOutcomeHasItsOwnLabel(t *testing.T) {
 	lines := scrape(t, m)
 	assert.Len(t, named(lines, "wedge_upstream_errors_total"), int(balance.BadRequestBody))
 	assert.Len(t, named(lines, "wedge_strategy_decisions_total"), balance.Outcomes)
-	lines = append(named(lines, "wedge_upstream_errors_total"), named(lines, "wedge_strategy_decisions_total")...)
-	for _, l := range lines {
+	for _, l := range slices.Concat(named(lines, "wedge_upstream_errors"), named(lines, "wedge_strategy_decisions")) {
 		assert.True(t, strings.HasSuffix(l, " 1"), l)
 		assert.NotContains(t, l, `"other"`)
 	}
