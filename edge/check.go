@@ -17,7 +17,7 @@ func Check(ctx context.Context, c *config.Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	trial := *c.Expand()
+	trial := *c
 	trial.StateDir = config.Dir(dir)
 	trial.Logging.Access.Format = "off"
 	s, err := build(&trial, Options{})

@@ -94,7 +94,7 @@ func (c control) Status() admin.Status {
 func (c control) Config() ([]byte, error) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	return c.s.conf.YAML()
+	return c.s.file.YAML()
 }
 
 func (c control) Reload(ctx context.Context) error {

@@ -136,6 +136,7 @@ func TestWebSocketOverH1(t *testing.T) {
 			return
 		}
 		defer c.CloseNow()
+		c.SetReadLimit(1 << 21)
 		for {
 			kind, data, err := c.Read(r.Context())
 			if err != nil {

@@ -17,7 +17,8 @@ import (
 // changed, and discard leaves no trace.
 type generation struct {
 	server     *Server
-	conf       *config.Config
+	conf       *config.Config // expanded
+	file       *config.Config // as it was written
 	pools      map[string]*poolPlan
 	candidates map[string]*strategy.Candidate
 	certs      *certs.Change
@@ -29,9 +30,9 @@ type generation struct {
 	secrets    *map[string][16]byte // before the plan
 }
 
-// plan makes a generation of c, which is expanded. s.change is held, or s is not shared yet.
+// plan makes a generation of c. s.change is held, or s is not shared yet.
 func (s *Server) plan(ctx context.Context, c *config.Config) (*generation, error) {
-	g := &generation{server: s, conf: c, mark: s.metrics.Mark(), secrets: s.secrets.Load()}
+	g := &generation{server: s, file: c, conf: c.Expand(), mark: s.metrics.Mark(), secrets: s.secrets.Load()}
 	if err := g.build(ctx); err != nil {
 		g.discard()
 		return nil, err
@@ -148,7 +149,7 @@ func (s *Server) take(g *generation) {
 			delete(s.swapped, name)
 		}
 	}
-	s.conf = g.conf
+	s.conf, s.file = g.conf, g.file
 	s.generation++
 }
 

@@ -81,7 +81,10 @@ func (s *syncBuffer) String() string {
 // start runs an edge on free ports. The text follows a common head; STATE stands for its state directory.
 func start(t *testing.T, text string) *running {
 	t.Helper()
-	r := &running{t: t, dir: t.TempDir(), log: &syncBuffer{}, ended: make(chan error, 1),
+	dir, err := os.MkdirTemp("", "wedge-test-") // short: it holds a socket
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	r := &running{t: t, dir: dir, log: &syncBuffer{}, ended: make(chan error, 1),
 		dials: map[string]*atomic.Int64{}}
 	for _, p := range protocols {
 		r.dials[p] = new(atomic.Int64)

@@ -7,9 +7,9 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -68,6 +68,7 @@ func TestChromiumOverH3(t *testing.T) {
 	out, err := run(t, "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync",
 		"--user-data-dir="+t.TempDir(), "--ignore-certificate-errors-spki-list="+r.spki(t),
+		"--host-resolver-rules=MAP localhost 127.0.0.1",
 		"--origin-to-force-quic-on=localhost:"+fmt.Sprint(r.Port("https")), "--dump-dom", r.url("h3")+"/")
 	require.NoError(t, err, out)
 	assert.Contains(t, out, "<p id=\"via\">3 wedge</p>")
@@ -94,11 +95,13 @@ func TestAHundredMegabytesBothWays(t *testing.T) {
 	})
 }
 
-// spki is the hash by which Chromium is told to trust the root.
+// spki is the hash by which Chromium is told to trust the edge's certificate.
 func (r *running) spki(t *testing.T) string {
-	block, _ := pem.Decode(r.RootPEM())
-	cert, err := x509.ParseCertificate(block.Bytes)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(r.RootPEM())
+	conn, err := tls.Dial("tcp", fmt.Sprintf("localhost:%d", r.Port("https")), &tls.Config{RootCAs: roots})
 	require.NoError(t, err)
-	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+	defer conn.Close()
+	sum := sha256.Sum256(conn.ConnectionState().PeerCertificates[0].RawSubjectPublicKeyInfo)
 	return base64.StdEncoding.EncodeToString(sum[:])
 }

@@ -41,7 +41,6 @@ func (s *Server) reload(ctx context.Context) error {
 	if s.closed {
 		return ErrClosed
 	}
-	c = c.Expand()
 	if err := s.fixed(c); err != nil {
 		return err
 	}
@@ -61,14 +60,14 @@ func (s *Server) reload(ctx context.Context) error {
 // fixed refuses what a running edge cannot change.
 func (s *Server) fixed(c *config.Config) error {
 	var faults []error
-	if c.StateDir != s.conf.StateDir {
+	if c.StateDir != s.file.StateDir {
 		faults = append(faults, c.Fault("state_dir", "cannot change while the edge runs; restart"))
 	}
-	if c.Admin != s.conf.Admin {
+	if c.Admin != s.file.Admin {
 		faults = append(faults, c.Fault("admin", "cannot change while the edge runs; restart"))
 	}
-	if c.Logging.Level != s.conf.Logging.Level || c.Logging.Access.Output != s.conf.Logging.Access.Output ||
-		c.Logging.Access.Format != s.conf.Logging.Access.Format {
+	if c.Logging.Level != s.file.Logging.Level || c.Logging.Access.Output != s.file.Logging.Access.Output ||
+		c.Logging.Access.Format != s.file.Logging.Access.Format {
 		faults = append(faults, c.Fault("logging", "cannot change while the edge runs; restart"))
 	}
 	return errors.Join(faults...)

@@ -57,7 +57,8 @@ type Server struct {
 	planned    map[string]*strategy.Strategy // of the plan in the making
 
 	mu         sync.Mutex // to change what is below, and to read it without change
-	conf       *config.Config
+	conf       *config.Config // expanded
+	file       *config.Config // as it was written, for who asks
 	pools      map[string]*balance.Pool
 	strategies map[string]*strategy.Strategy
 	swapped    map[string]strategy.Spec // strategies that were swapped by hand
@@ -83,7 +84,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.plan(context.Background(), c.Expand())
+	p, err := s.plan(context.Background(), c)
 	if err == nil {
 		err = p.open()
 	}

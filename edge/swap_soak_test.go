@@ -42,13 +42,16 @@ func TestAHundredSwapsUnderLoad(t *testing.T) {
 			wg.Go(func() { l.keep(ctx, c, r.url(many.protocol)) })
 		}
 	}
-	uses := []string{"builtin/cookie-sticky", "builtin/consistent-hash", "builtin/ip-affinity", "builtin/stateless"}
+	uses := [][2]string{
+		{"builtin/cookie-sticky", "{}"}, {"builtin/consistent-hash", `{"key":["path"]}`},
+		{"builtin/ip-affinity", "{}"}, {"builtin/stateless", "{}"},
+	}
 	var memory, files []uint64
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for i := range 100 {
 		<-tick.C
-		require.NoError(t, r.swap(uses[i%len(uses)], "{}"))
+		require.NoError(t, r.swap(uses[i%len(uses)][0], uses[i%len(uses)][1]))
 		if i%20 == 19 {
 			m, f := usage(t)
 			memory, files = append(memory, m), append(files, f)
