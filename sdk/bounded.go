@@ -7,8 +7,8 @@ package sdk
 // Hashing with Bounded Loads, AAAI 2021).
 //
 // The average comes from the host's counts. Asking for all would cost a call for each backend,
-// so a pick asks for the backends it considers and for the next one of a round; with n
-// backends the average is at most n picks of its instance old.
+// so a pick asks for the backends it considers, every fourth pick for the next one of a round, and
+// for some more before a key is given away.
 type Bounded struct {
 	Factor float64 // above 1; 1.25 lets a backend carry a quarter more than the average
 
@@ -16,11 +16,14 @@ type Bounded struct {
 	load   []int64 // as last heard
 	loads  int64   // their sum, over usable backends
 	shares float64 // sum of the weights of usable backends
-	next   int     // member whose load is asked for next
+	picks  uint    // of busy backends
+	next   int     // member whose load was asked for last in the round
 }
 
 const (
-	boundedTries = 8  // choices of one key, each with a call to the host
+	boundedEvery = 4  // busy picks for one more step of the round
+	boundedAsks  = 4  // steps of the round before a key is given away
+	boundedTries = 8  // next choices of one key, each with a call to the host
 	boundedScan  = 64 // backends gone through after that, by the load last heard
 )
 
@@ -40,25 +43,49 @@ func (l *Bounded) Update(b Backends) {
 // Pick is the first choice of the key that is below the bound, or any backend below it, or the
 // least loaded choice; -1 if no backend is left.
 func (l *Bounded) Pick(r *Request, of Placer, key uint64) int {
-	l.refresh(r)
-	best, least := -1, 0.0
+	own := of.Pick(r, key)
+	if own < 0 || !l.spread.Usable(own) {
+		return own
+	}
+	if l.ask(r, own); l.load[own] == 0 { // every bound allows one request
+		return own
+	}
+	if l.picks++; l.picks%boundedEvery == 0 {
+		l.refresh(r)
+	}
+	if l.below(own) {
+		return own
+	}
+	return l.elsewhere(r, of, key, own)
+}
+
+// elsewhere is where a key goes whose own backend is over the bound.
+func (l *Bounded) elsewhere(r *Request, of Placer, key uint64, own int) int {
+	for range boundedAsks {
+		l.refresh(r)
+	}
+	best := own
 	for n := range boundedTries {
-		i := of.Pick(r, rehash(key, n))
+		i := of.Pick(r, rehash(key, n)) // its own again, first: the average may have risen
 		if i < 0 || !l.spread.Usable(i) {
-			return i
+			return best
 		}
 		l.ask(r, i)
 		if l.below(i) {
 			return i
 		}
-		if load := float64(l.load[i]) / float64(l.spread.share[i]); best < 0 || load < least {
-			best, least = i, load
+		if l.relative(i) < l.relative(best) {
+			best = i
 		}
 	}
 	if i := l.scan(r, rehash(key, boundedTries)); i >= 0 {
 		return i
 	}
 	return best
+}
+
+func (l *Bounded) relative(backend int) float64 {
+	return float64(l.load[backend]) / float64(l.spread.share[backend])
 }
 
 // scan is the first backend below the bound from a place that x names, or -1.
@@ -93,9 +120,6 @@ func (l *Bounded) bound(share float64) float64 {
 
 // refresh asks for the load of the next backend of the round, to keep the average fresh.
 func (l *Bounded) refresh(r *Request) {
-	if l.spread.Len() == 0 {
-		return
-	}
 	if l.next++; l.next >= l.spread.Len() {
 		l.next = 0
 	}

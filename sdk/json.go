@@ -21,8 +21,8 @@ const (
 	jsonObject
 )
 
-// jsonValue is a parsed JSON value. The reader is our own because encoding/json and fmt add
-// 1.4 MB to a module.
+// jsonValue is a parsed JSON value. The reader is our own because encoding/json adds 0.75 MB to
+// a module of 2.6, and because it takes unknown case, duplicates and broken UTF-8.
 type jsonValue struct {
 	kind  jsonKind
 	text  string      // of a text: its content; of a number or bool: as written

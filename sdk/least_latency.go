@@ -13,8 +13,11 @@ func (p *LeastLatency) Update(b Backends) { p.pair.update(b) }
 
 // Pick is the better of two, or -1.
 func (p *LeastLatency) Pick(r *Request) int {
-	first, second := p.pair.draw(r)
-	if second >= 0 && p.faster(r, second, first) {
+	first := p.pair.first(r)
+	if first < 0 {
+		return -1
+	}
+	if second := p.pair.second(r, first); second >= 0 && p.faster(r, second, first) {
 		return second
 	}
 	return first

@@ -16,7 +16,7 @@ func (p *LeastLoad) Update(b Backends) { p.pair.update(b) }
 // Pick is the least loaded backend, or -1. Among equals the draw by weight decides.
 func (p *LeastLoad) Pick(r *Request) int {
 	spread := &p.pair.spread
-	best := spread.draw(r, &p.pair.rand, -1)
+	best := p.pair.first(r)
 	if best < 0 {
 		return -1
 	}

@@ -12,12 +12,16 @@ func (p *P2C) Update(b Backends) { p.pair.update(b) }
 
 // Pick is the better of two, or -1.
 func (p *P2C) Pick(r *Request) int {
-	first, second := p.pair.draw(r)
-	if second < 0 {
+	first := p.pair.first(r)
+	if first < 0 {
+		return -1
+	}
+	load := r.InFlight(first)
+	if load == 0 { // an idle one needs no comparison
 		return first
 	}
-	load := r.InFlight(first) // an idle one needs no comparison
-	if load > 0 && p.pair.spread.lighter(second, r.InFlight(second), first, load) {
+	second := p.pair.second(r, first)
+	if second >= 0 && p.pair.spread.lighter(second, r.InFlight(second), first, load) {
 		return second
 	}
 	return first
@@ -34,15 +38,14 @@ func (p *pairs) update(b Backends) {
 	p.rand = NewRand(b.Random())
 }
 
-// draw gives two distinct backends; the second is -1 if there is only one, and both if there is
-// none. The first stays by weight: only the second is drawn again if they are the same.
-func (p *pairs) draw(r *Request) (first, second int) {
-	first = p.spread.draw(r, &p.rand, -1)
-	if first < 0 {
-		return -1, -1
-	}
+// first is a backend drawn by weight, or -1.
+func (p *pairs) first(r *Request) int { return p.spread.draw(r, &p.rand, -1) }
+
+// second is another one than first, or -1. The first stays by weight: only the second is drawn
+// again if they are the same.
+func (p *pairs) second(r *Request, first int) int {
 	if p.spread.Len() <= 2 {
-		return first, p.spread.other(r, 0, first)
+		return p.spread.other(r, 0, first)
 	}
-	return first, p.spread.draw(r, &p.rand, first)
+	return p.spread.draw(r, &p.rand, first)
 }
