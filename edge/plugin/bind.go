@@ -94,13 +94,13 @@ func (g *Guests) instantiate() (*instance, error) {
 	log := g.module.log
 	i := &instance{
 		guests: g, step: stepInstantiate, random: rand.NewChaCha8(seed),
+		stdout: &lineWriter{log: log, level: slog.LevelInfo, source: "stdout"},
 		stderr: &lineWriter{log: log, level: slog.LevelWarn, source: "stderr"},
 		shared: shared{g.binding.Counters, g.module.host.opt.Store.Namespace(g.module.name)},
 	}
 	i.ctx = &callContext{hostContext(), i}
-	stdout := &lineWriter{log: log, level: slog.LevelInfo, source: "stdout"}
 	var err error
-	i.module, err = g.module.runtime.InstantiateModule(i.ctx, g.module.code, moduleConfig(i, stdout))
+	i.module, err = g.module.runtime.InstantiateModule(i.ctx, g.module.code, moduleConfig(i))
 	if err != nil {
 		return nil, i.failed(stepInstantiate, err)
 	}
@@ -113,9 +113,9 @@ func (g *Guests) instantiate() (*instance, error) {
 
 // moduleConfig offers a guest no files, arguments or environment; its clocks are real, since a Go guest crashes on
 // wazero's fake ones, and its sleep only yields.
-func moduleConfig(i *instance, stdout io.Writer) wazero.ModuleConfig {
+func moduleConfig(i *instance) wazero.ModuleConfig {
 	return wazero.NewModuleConfig().WithName("").WithStartFunctions().
-		WithStdout(stdout).WithStderr(i.stderr).WithRandSource(i.random).
+		WithStdout(i.stdout).WithStderr(i.stderr).WithRandSource(i.random).
 		WithSysWalltime().WithSysNanotime().WithNanosleep(func(int64) { runtime.Gosched() })
 }
 

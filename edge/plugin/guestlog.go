@@ -64,8 +64,12 @@ func (g *guestLog) take() (dropped int, ok bool) {
 	return dropped, true
 }
 
-// maxLine is the length of a line of a guest's standard output, in bytes; what is longer is cut.
-const maxLine = 512
+// What of a guest's standard output is kept: the beginning of each line, in bytes, and of each call so many lines,
+// lest the trace of one crash fill the log.
+const (
+	maxLine  = 512
+	maxLines = 8
+)
 
 // A lineWriter makes log lines of a guest's standard output or error. One guest writes to it at a time.
 type lineWriter struct {
@@ -73,8 +77,12 @@ type lineWriter struct {
 	level  slog.Level
 	source string
 	line   []byte
-	first  string // of the lines since it was last emptied: how a Go guest explains its end
+	first  string // line of the call: how a Go guest explains its end
+	lines  int    // of the call
 }
+
+// begin tells that a call begins.
+func (w *lineWriter) begin() { w.first, w.lines = "", 0 }
 
 // Write never fails.
 func (w *lineWriter) Write(p []byte) (int, error) {
@@ -97,6 +105,8 @@ func (w *lineWriter) flush() {
 	if w.first == "" {
 		w.first = printable(w.line, maxLine)
 	}
-	w.log.write(w.level, w.source, w.line, maxLine)
+	if w.lines++; w.lines <= maxLines {
+		w.log.write(w.level, w.source, w.line, maxLine)
+	}
 	w.line = w.line[:0]
 }

@@ -46,6 +46,7 @@ type instance struct {
 	hashed int          // how many of attrs are hashes
 	shared shared
 	random *rand.ChaCha8
+	stdout *lineWriter
 	stderr *lineWriter
 
 	// Of the call in progress.
@@ -65,6 +66,8 @@ type instance struct {
 // and where its fuel will be set. It does not allocate unless the guest fails.
 func (i *instance) call(step string, f api.Function, arg uint32) (uint64, *Fault) {
 	i.step = step
+	i.stderr.begin()
+	i.stdout.begin()
 	i.stack[0] = uint64(arg)
 	if err := f.CallWithStack(i.ctx, i.stack[:]); err != nil {
 		return 0, i.failed(step, err)
@@ -102,7 +105,7 @@ func (i *instance) pass(step string, f api.Function, data []byte) *Fault {
 	if fault := i.grow(step, len(data)); fault != nil {
 		return fault
 	}
-	i.said, i.stderr.first = "", ""
+	i.said = ""
 	i.module.Memory().Write(i.ptr, data)
 	no, fault := i.call(step, f, uint32(len(data)))
 	if fault != nil {
@@ -166,7 +169,7 @@ func (i *instance) pick(r *balance.Request, d *balance.Decision) (fault *Fault) 
 		return &Fault{Kind: BadPointer, Step: stepPick, Text: "frame outside of the memory"}
 	}
 	n := i.writeRequest(frame, r)
-	i.decision, i.badSpare, i.responded, i.headerBytes, i.stderr.first = d, false, false, 0, ""
+	i.decision, i.badSpare, i.responded, i.headerBytes = d, false, false, 0
 	code, fault := i.call(stepPick, i.exports.pick, n)
 	i.decision = nil
 	if fault != nil {
