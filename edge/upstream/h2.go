@@ -168,7 +168,7 @@ func (s *stream) failed(err error) *balance.Failure {
 	var dial *dialFailure
 	f := &balance.Failure{Kind: balance.Reset, Sent: s.got.Load(), Err: err}
 	switch {
-	case s.r.Abort.Aborted():
+	case s.r.Abort.Aborted(), s.deaf.Load():
 		f.Kind, f.Err = balance.ClientGone, errAborted
 	case s.late.Load():
 		f.Kind = balance.TimedOut
@@ -176,7 +176,7 @@ func (s *stream) failed(err error) *balance.Failure {
 		f.Kind, f.Err = balance.BadRequestBody, s.body.fault()
 	case errors.As(err, &dial), !s.got.Load():
 		f.Kind, f.Sent = balance.ConnectFailed, false
-	case errors.Is(err, errProtocol), errors.Is(err, errTooMany1xx):
+	case errors.Is(err, errProtocol), s.informed.Load() > maxInformed:
 		f.Kind = balance.BadAnswer
 	}
 	return f

@@ -29,8 +29,9 @@ type stream struct {
 
 	got      atomic.Bool // a connection was had: something may have been sent
 	late     atomic.Bool
+	deaf     atomic.Bool // the client could not be told of an interim answer
+	informed atomic.Int32
 	timer    *time.Timer // until the head, from the end of the request; nil = its body has not ended
-	informed int
 	closed   bool
 }
 
@@ -117,13 +118,15 @@ func opaque(scheme, authority string, r *http1.Request) string {
 }
 
 func (s *stream) inform(status int, h textproto.MIMEHeader) error {
-	if s.informed++; s.informed > maxInformed {
+	if s.informed.Add(1) > maxInformed {
 		return errTooMany1xx
 	}
 	if s.r.Informed == nil || status == http.StatusSwitchingProtocols {
 		return nil
 	}
-	return s.r.Informed(status, appendHeader(nil, http.Header(h)))
+	err := s.r.Informed(status, appendHeader(nil, http.Header(h)))
+	s.deaf.Store(err != nil)
+	return err
 }
 
 // open fills the answer.

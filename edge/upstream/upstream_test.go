@@ -391,6 +391,7 @@ func TestMaxConnections(t *testing.T) {
 	kind, _ = kindOf(t, err)
 	assert.Equal(t, balance.ClientGone, kind)
 
+	tr.Configure("pool", upstream.Settings{MaxConnections: 1})
 	second := make(chan error, 1)
 	go func() {
 		_, _, err := fetch(tr, b, request("GET", "/4"))
