@@ -22,7 +22,7 @@ const (
 )
 
 // jsonValue is a parsed JSON value. The reader is our own because encoding/json adds 0.75 MB to
-// a module of 2.6, and because it takes unknown case, duplicates and broken UTF-8.
+// a module of 2.6, and takes names in any case, names twice and broken UTF-8.
 type jsonValue struct {
 	kind  jsonKind
 	text  string      // of a text: its content; of a number or bool: as written
