@@ -106,3 +106,24 @@ func BenchmarkBind(b *testing.B) {
 		require.NoError(b, g.Close(b.Context()))
 	}
 }
+
+// BenchmarkLoad is the time to load a built-in strategy whose compiled code is kept in the state directory.
+func BenchmarkLoad(b *testing.B) {
+	wasm := builtin(b, "stateless")
+	h := newHost(b, plugin.Options{CacheDir: b.TempDir()})
+	load(b, h, wasm)
+	b.Run("in use elsewhere", func(b *testing.B) { benchmarkLoad(b, h, wasm) })
+	cold := newHost(b, plugin.Options{CacheDir: b.TempDir()})
+	m, err := cold.Load(b.Context(), "test", wasm, plugin.Limits{})
+	require.NoError(b, err)
+	require.NoError(b, m.Close(b.Context()))
+	b.Run("from the directory", func(b *testing.B) { benchmarkLoad(b, cold, wasm) })
+}
+
+func benchmarkLoad(b *testing.B, h *plugin.Host, wasm []byte) {
+	for b.Loop() {
+		m, err := h.Load(b.Context(), "test", wasm, plugin.Limits{})
+		require.NoError(b, err)
+		require.NoError(b, m.Close(b.Context()))
+	}
+}
