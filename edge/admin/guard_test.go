@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -211,16 +212,16 @@ func TestBodiesAreStrictAndBounded(t *testing.T) {
 }
 
 // endless is a body of 1 GB of spaces, and counts what was read of it.
-type endless struct{ read int }
+type endless struct{ read atomic.Int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
-	if e.read >= 1<<30 {
+	if e.read.Load() >= 1<<30 {
 		return 0, io.EOF
 	}
 	for i := range p {
 		p[i] = ' '
 	}
-	e.read += len(p)
+	e.read.Add(int64(len(p)))
 	return len(p), nil
 }
 
@@ -228,7 +229,7 @@ func TestAGigabyteIsNotRead(t *testing.T) {
 	r := serve(t, &fake{}, admin.Options{Listen: "127.0.0.1:0"})
 	transport := &http.Transport{DisableKeepAlives: true}
 	defer transport.CloseIdleConnections()
-	send := func(length int64) (int, int) {
+	send := func(length int64) (int, int64) {
 		body := &endless{}
 		url := "http://" + r.Address() + "/v1/strategies/spread/swap"
 		q, err := http.NewRequestWithContext(t.Context(), "POST", url, io.NopCloser(body))
@@ -237,17 +238,17 @@ func TestAGigabyteIsNotRead(t *testing.T) {
 		q.ContentLength = length
 		a, err := transport.RoundTrip(q)
 		if err != nil {
-			return 0, body.read // it was cut off while it sent
+			return 0, body.read.Load() // it was cut off while it sent
 		}
 		defer a.Body.Close()
-		return a.StatusCode, body.read
+		return a.StatusCode, body.read.Load()
 	}
 	code, read := send(1 << 30)
 	assert.Contains(t, []int{413, 0}, code)
-	assert.Less(t, read, 16<<20, "refused by its length")
+	assert.Less(t, read, int64(16<<20), "refused by its length")
 	code, read = send(-1)
 	assert.Contains(t, []int{413, 0}, code)
-	assert.Less(t, read, 48<<20, "cut off at the bound")
+	assert.Less(t, read, int64(48<<20), "cut off at the bound")
 }
 
 // FuzzPath: no spelling of a path that is not the path itself reaches a call.
