@@ -56,7 +56,7 @@ type Server struct {
 	change     sync.Mutex                    // one change at a time; who holds it may read all below
 	planned    map[string]*strategy.Strategy // of the plan in the making
 
-	mu         sync.Mutex // to change what is below, and to read it without change
+	mu         sync.Mutex     // to change what is below, and to read it without change
 	conf       *config.Config // expanded
 	file       *config.Config // as it was written, for who asks
 	pools      map[string]*balance.Pool

@@ -1,0 +1,121 @@
+//go:build soak
+
+package edge_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wedge-lb/wedge/edge/admin"
+)
+
+// process is an edge that runs as users run it, so that its memory, files and processor time are its own.
+type process struct {
+	t     *testing.T
+	dir   string
+	cmd   *exec.Cmd
+	admin *admin.Client
+	roots *x509.CertPool
+	ports map[string]int
+	dials map[string]*atomic.Int64
+}
+
+func startProcess(t *testing.T, text string) *process {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "wedge-soak-")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	p := &process{t: t, dir: dir, ports: map[string]int{}, dials: map[string]*atomic.Int64{}}
+	for _, name := range protocols {
+		p.dials[name] = new(atomic.Int64)
+	}
+	bin := filepath.Join(dir, "wedge")
+	out, err := exec.Command("go", "build", "-o", bin, "../cmd/wedge").CombinedOutput()
+	require.NoError(t, err, string(out))
+	file := filepath.Join(dir, "wedge.yaml")
+	text = strings.ReplaceAll(head, "STATE", dir) + "logging: { access: { format: \"off\" } }\n" + text
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	p.cmd = exec.Command(bin, "run", "-c", file)
+	p.cmd.Stderr = os.Stderr
+	require.NoError(t, p.cmd.Start())
+	t.Cleanup(p.end)
+	p.admin, err = admin.NewClient("unix://"+filepath.Join(dir, "admin.sock"), "")
+	require.NoError(t, err)
+	t.Cleanup(p.admin.Close)
+	ctx := context.Background()
+	require.Eventually(t, func() bool { return p.admin.Ready(ctx) == nil }, 30*time.Second, 20*time.Millisecond)
+	pem, err := p.admin.Authority(ctx)
+	require.NoError(t, err)
+	p.roots = x509.NewCertPool()
+	p.roots.AppendCertsFromPEM(pem)
+	p.findPorts(ctx)
+	return p
+}
+
+func (p *process) findPorts(ctx context.Context) {
+	st, err := p.admin.Status(ctx)
+	require.NoError(p.t, err)
+	for _, l := range st.Listeners {
+		_, port, err := net.SplitHostPort(l.Address)
+		require.NoError(p.t, err)
+		name := "https"
+		if len(l.Protocols) == 1 && l.Protocols[0] == "h1" {
+			name = "http"
+		}
+		n := 0
+		fmt.Sscan(port, &n)
+		p.ports[name] = n
+	}
+}
+
+func (p *process) end() {
+	p.cmd.Process.Signal(os.Interrupt)
+	require.NoError(p.t, p.cmd.Wait())
+}
+
+func (p *process) url(protocol string) string {
+	if protocol == "plain" {
+		return fmt.Sprintf("http://127.0.0.1:%d", p.ports["http"])
+	}
+	return fmt.Sprintf("https://localhost:%d", p.ports["https"])
+}
+
+func (p *process) client(protocol string) *http.Client {
+	conf := &tls.Config{RootCAs: p.roots}
+	return &http.Client{Timeout: time.Minute, Transport: transport(p.t, protocol, conf, p.dials[protocol])}
+}
+
+func (p *process) swap(use, options string) error {
+	_, err := p.admin.Swap(context.Background(), "s", admin.Swap{Use: use, Options: json.RawMessage(options)})
+	return err
+}
+
+// usage is the process's resident memory in KiB and its open files.
+func (p *process) usage() (kib, files int) {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	require.NoError(p.t, err)
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if rest, ok := strings.CutPrefix(s.Text(), "VmRSS:"); ok {
+			fmt.Sscan(rest, &kib)
+		}
+	}
+	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
+	require.NoError(p.t, err)
+	return kib, len(list)
+}
