@@ -115,6 +115,9 @@ func (e *edge) dialTLS(protocols ...string) *tls.Conn {
 	return c
 }
 
+// clientOver is a TLS client that speaks h1 over c.
+func clientOver(e *edge, c net.Conn) *tls.Conn { return tls.Client(c, e.clientTLS("http/1.1")) }
+
 // way is one protocol as a client speaks it.
 type way struct {
 	name   string

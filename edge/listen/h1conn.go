@@ -32,20 +32,23 @@ type h1Conn struct {
 	one    [1]byte
 	ahead  []byte    // received, but not seen by the Reader yet
 	now    time.Time // when the request began
+	rests  bool      // nothing has come for a while
 }
 
-func newH1Conn(c *tcpConn, stream net.Conn, state *tls.ConnectionState) *h1Conn {
-	h := &h1Conn{conn: c, stream: stream}
-	h.plain, _ = stream.(*socket)
+func newH1Conn(c *tcpConn) *h1Conn {
+	h := &h1Conn{conn: c, stream: c.stream}
+	h.plain, _ = c.stream.(*socket)
 	h.in.Reset((*h1Source)(h), nil)
 	h.parser.Scheme = schemeHTTP
-	h.x = proxy.Exchange{Protocol: proxy.H1, Peer: c.peer, Shard: c.shard, Reply: &h.reply}
-	if state != nil {
-		h.parser.Scheme, h.x.Secure, h.x.SNI = schemeHTTPS, true, serverName(state)
-		h.x.Guard = c.front.server.guard(state, stream.LocalAddr())
+	if c.secure {
+		h.parser.Scheme = schemeHTTPS
 	}
+	x := &h.x // field by field: a literal would be built on the stack first, which has to stay small
+	x.Protocol, x.Secure, x.SNI, x.Guard = proxy.H1, c.secure, c.sni, c.guard
+	x.Peer, x.Shard, x.Reply = c.peer, c.shard, &h.reply
 	h.body.h, h.reply.h = h, h
 	h.setLimits(c.limits)
+	c.x.Store(&h.x)
 	return h
 }
 
@@ -61,13 +64,15 @@ func (h *h1Conn) setLimits(l *Limits) {
 	h.conn.socket.setPace(l)
 }
 
-func (h *h1Conn) serve() {
+// serve returns when the connection has ended, or is to rest: then nothing of h is needed any more.
+func (h *h1Conn) serve() (rests bool) {
 	defer h.giveBack()
 	for h.await() && h.head() && h.exchange() {
 		if l := h.server().limits.Load(); l != h.conn.limits {
 			h.setLimits(l)
 		}
 	}
+	return h.rests
 }
 
 func (h *h1Conn) server() *Server { return h.conn.front.server }
@@ -78,13 +83,13 @@ func (h *h1Conn) giveBack() {
 	h.reply.giveBack()
 }
 
-// await waits for the first byte of a request, without buffers. False is the end of the connection.
+// await waits for the first byte of a request, without buffers. False is the end of the connection, or rest.
 func (h *h1Conn) await() bool {
 	h.in.Release()
 	h.x.Reset()
 	c := h.conn
 	if len(h.in.Buffered()) == 0 && !h.idle() {
-		return h.close()
+		return !h.rests && h.close()
 	}
 	h.now = time.Now()
 	c.since.Store(int64(h.now.Sub(c.begun)))
@@ -97,14 +102,18 @@ func (h *h1Conn) idle() bool {
 		return false
 	}
 	putBuffer(h.in.TakeBuffer())
-	c.socket.readBy(time.Now(), c.limits.IdleTimeout)
+	h.now = time.Now()
+	c.until = h.now.Add(c.limits.IdleTimeout)
+	c.socket.readBy(h.now, c.limits.IdleTimeout)
 	buf, n, err := h.first()
-	if n == 0 || err != nil {
-		return false
+	if n > 0 {
+		h.in.SetBuffer(buf)
+		h.ahead = buf[:n]
+		return c.phase.CompareAndSwap(phaseIdle, phaseBusy) ||
+			c.nudged() && c.phase.CompareAndSwap(phaseNudged, phaseBusy)
 	}
-	h.in.SetBuffer(buf)
-	h.ahead = buf[:n]
-	return c.phase.CompareAndSwap(phaseIdle, phaseBusy)
+	h.rests = timedOut(err) && c.nudged()
+	return false
 }
 
 // close ends the connection where nothing is on its way; it is false.

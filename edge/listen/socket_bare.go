@@ -23,7 +23,7 @@ type bare struct {
 	writes transfer
 	second []byte // goes out behind the bytes of writes
 
-	tryFirst, tryRead, tryWrite func(fd uintptr) bool
+	tryFirst, tryRead, tryWrite, tryWait func(fd uintptr) bool
 }
 
 // A transfer is one call in progress.
@@ -46,7 +46,7 @@ func newBare(s *socket) *bare {
 		return nil
 	}
 	b := &bare{s: s, raw: raw}
-	b.tryFirst, b.tryRead, b.tryWrite = b.firstOnce, b.readOnce, b.writeOnce
+	b.tryFirst, b.tryRead, b.tryWrite, b.tryWait = b.firstOnce, b.readOnce, b.writeOnce, b.waitOnce
 	return b
 }
 
@@ -62,6 +62,17 @@ func (s *socket) first(one *[1]byte) ([]byte, int, error) {
 	b.reads = transfer{}
 	n, err := b.reads.result(b.raw.Read(b.tryFirst))
 	return b.reads.p, n, err
+}
+
+// wait returns when a read would not wait. It takes little of the stack.
+func (s *socket) wait() error {
+	switch {
+	case s.interrupted.Load():
+		return errInterrupted
+	case s.bare == nil:
+		return nil
+	}
+	return s.bare.raw.Read(s.bare.tryWait)
 }
 
 // Read reads once.
@@ -145,6 +156,19 @@ func (b *bare) readOnce(fd uintptr) bool {
 		}
 	}
 }
+
+func (b *bare) waitOnce(fd uintptr) bool {
+	var one [1]byte
+	for {
+		_, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&one)), 1, unix.MSG_PEEK, 0, 0)
+		if errno != unix.EINTR {
+			return errno != unix.EAGAIN
+		}
+	}
+}
+
+// waits tells whether wait does.
+func (s *socket) waits() bool { return s.bare != nil }
 
 func (b *bare) write(p, q []byte) (int, error) {
 	b.writes, b.second = transfer{p: p}, q

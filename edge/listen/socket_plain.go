@@ -10,6 +10,12 @@ func newBare(*socket) *bare { return nil }
 // first waits for the peer to send and gives a buffer with what came first.
 func (s *socket) first(one *[1]byte) ([]byte, int, error) { return firstByte(s, one) }
 
+// wait returns at once: there is no waiting without reading.
+func (s *socket) wait() error { return nil }
+
+// waits tells whether wait does.
+func (s *socket) waits() bool { return false }
+
 // Read reads once.
 func (s *socket) Read(p []byte) (int, error) { return s.readPlain(p) }
 

@@ -9,19 +9,26 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/wedge-lb/wedge/edge/proxy"
 )
 
-// lookAfter is how long a request may take before its client is looked after.
-const lookAfter = time.Second
+const (
+	// lookAfter is how long a request may take before its client is looked after.
+	lookAfter = time.Second
+	// restAfter is how long after a request began a connection that is idle is put to rest.
+	restAfter = 2 * time.Second
+)
 
 // What an h1 connection is doing, as others may see and change it.
 const (
 	phaseBusy    uint32 = iota // handshake, or ending an exchange
-	phaseIdle                  // between two requests; may be dismissed
+	phaseIdle                  // between two requests; may be dismissed, or nudged
+	phaseNudged                // to be put to rest
+	phaseResting               // idle, with as little memory as can be; may be dismissed
 	phaseHead                  // a head has begun
 	phaseServing               // the Handler has the exchange
 	phaseLeaving               // dismissed or severed
@@ -35,10 +42,18 @@ type tcpConn struct {
 	peer   netip.AddrPort
 	shard  uint32
 
+	// Of h1, once it is clear that it is spoken.
+	stream net.Conn // the socket, or TLS over it
+	secure bool
+	sni    string
+	guard  proxy.Guard
+
 	phase atomic.Uint32
 	since atomic.Int64                   // ns from begun to when phaseHead was entered
-	x     atomic.Pointer[proxy.Exchange] // of h1
+	x     atomic.Pointer[proxy.Exchange] // nil when there is none
 	begun time.Time
+	until time.Time  // when it has been idle for too long
+	nudge sync.Mutex // held while a nudge is given
 
 	prev, next *tcpConn // of handshakes, under its mu
 	listed     bool
@@ -49,16 +64,47 @@ func newTCPConn(f *tcpFront, c net.Conn, peer netip.AddrPort, l *Limits) *tcpCon
 		begun: time.Now()}
 }
 
-func (c *tcpConn) serve() {
-	defer c.end()
+// serve sees to c from accept on.
+func (c *tcpConn) serve() { c.run(c.open) }
+
+// resume sees to a c that is at rest.
+func (c *tcpConn) resume() { c.run(c.rest) }
+
+// run ends the connection after step, or puts it to rest if step says so: on a new goroutine, whose stack has
+// not grown yet. A panic of the Handler, or ours, ends this connection only.
+func (c *tcpConn) run(step func() (rests bool)) {
+	rests := false
+	defer func() {
+		if rests {
+			c.front.wg.Go(c.resume)
+			return
+		}
+		c.end(recover())
+	}()
+	rests = step()
+}
+
+func (c *tcpConn) end(cause any) {
+	s := c.front.server
+	if cause != nil {
+		s.counters.panics.Add(1)
+		s.opt.Logger.Error("connection panicked", "cause", cause, "stack", string(debug.Stack()))
+	}
+	c.socket.Close()
+	c.front.remove(c)
+	s.gate.leave(c.front.kind(), c.peer.Addr())
+}
+
+func (c *tcpConn) open() (rests bool) {
+	c.stream = c.socket
 	if c.front.tls == nil {
-		c.serveH1(c.socket, nil)
-		return
+		c.front.server.counters.h1.Add(1)
+		return newH1Conn(c).serve()
 	}
 	t := tls.Server(c.socket, c.front.tls)
 	if !c.handshake(t) {
 		c.front.server.counters.handshakeErrors.Add(1)
-		return
+		return false
 	}
 	switch state := t.ConnectionState(); {
 	case state.NegotiatedProtocol == acmeProtocol:
@@ -66,27 +112,24 @@ func (c *tcpConn) serve() {
 	case state.NegotiatedProtocol == "h2":
 		c.front.server.h2.serve(c, t)
 	case c.front.server.opt.Protocols&H1 != 0:
-		c.serveH1(t, &state)
+		c.stream, c.secure, c.sni = t, true, serverName(&state)
+		c.guard = c.front.server.guard(&state, t.LocalAddr())
+		c.front.server.counters.h1.Add(1)
+		return newH1Conn(c).serve()
 	}
+	return false
 }
 
-func (c *tcpConn) serveH1(stream net.Conn, state *tls.ConnectionState) {
-	c.front.server.counters.h1.Add(1)
-	h := newH1Conn(c, stream, state)
-	c.x.Store(&h.x)
-	h.serve()
-}
-
-// end closes the connection and accounts for it. A panic of the Handler, or ours, ends this connection only.
-func (c *tcpConn) end() {
-	s := c.front.server
-	if cause := recover(); cause != nil {
-		s.counters.panics.Add(1)
-		s.opt.Logger.Error("connection panicked", "cause", cause, "stack", string(debug.Stack()))
+// rest waits for the client without a buffer, a request or much of a stack, for as long as it may be idle.
+func (c *tcpConn) rest() (rests bool) {
+	c.x.Store(nil)
+	c.socket.readBy(time.Now(), max(time.Until(c.until), time.Millisecond))
+	if !c.phase.CompareAndSwap(phaseNudged, phaseResting) || c.socket.wait() != nil ||
+		!c.phase.CompareAndSwap(phaseResting, phaseBusy) {
+		c.stream.Close()
+		return false
 	}
-	c.socket.Close()
-	c.front.remove(c)
-	s.gate.leave(c.front.kind(), c.peer.Addr())
+	return newH1Conn(c).serve()
 }
 
 // handshake is bounded in time, and by those that begin after it.
@@ -102,8 +145,10 @@ func (c *tcpConn) handshake(t *tls.Conn) bool {
 
 // dismiss ends c if it is between two requests.
 func (c *tcpConn) dismiss() {
-	if c.phase.CompareAndSwap(phaseIdle, phaseLeaving) {
-		c.socket.Interrupt()
+	for _, idle := range [...]uint32{phaseIdle, phaseNudged, phaseResting} {
+		if c.phase.CompareAndSwap(idle, phaseLeaving) {
+			c.socket.Interrupt()
+		}
 	}
 }
 
@@ -117,7 +162,7 @@ func (c *tcpConn) sever() {
 }
 
 // look ends what takes too long: a head, and an exchange whose client is gone. Deadlines of these two would
-// have to be set and taken back with each request.
+// have to be set and taken back with each request. It also puts to rest what is idle.
 func (c *tcpConn) look(now time.Time) {
 	phase, since := c.phase.Load(), c.since.Load()
 	passed := now.Sub(c.begun) - time.Duration(since)
@@ -126,24 +171,41 @@ func (c *tcpConn) look(now time.Time) {
 		c.socket.Interrupt()
 	case phase == phaseServing && passed > lookAfter && c.socket.gone():
 		c.abandon()
+	case phase == phaseIdle && passed > restAfter && c.socket.waits():
+		c.wake()
 	}
+}
+
+// wake makes the read of an idle connection return, so that it goes to rest.
+func (c *tcpConn) wake() {
+	c.nudge.Lock()
+	defer c.nudge.Unlock()
+	if c.phase.CompareAndSwap(phaseIdle, phaseNudged) {
+		c.socket.Conn.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// nudged tells whether wake was called, and makes the socket usable again.
+func (c *tcpConn) nudged() bool {
+	if c.phase.Load() != phaseNudged {
+		return false
+	}
+	c.nudge.Lock() // wake may not have touched the deadline yet
+	defer c.nudge.Unlock()
+	c.socket.SetReadDeadline(time.Now().Add(c.limits.HeaderTimeout)) // of a head that came with the nudge
+	return true
 }
 
 // abandon aborts the exchange. If it is the next one already, its client is gone as well.
 func (c *tcpConn) abandon() {
-	if x := c.x.Load(); !x.Abort.Aborted() {
+	if x := c.x.Load(); x != nil && !x.Abort.Aborted() {
 		c.front.server.counters.abandoned.Add(1)
 		x.Abort.Abort()
 	}
 }
 
 // serverName is the SNI in the form that exchanges carry.
-func serverName(state *tls.ConnectionState) string {
-	if state == nil {
-		return ""
-	}
-	return strings.ToLower(state.ServerName)
-}
+func serverName(state *tls.ConnectionState) string { return strings.ToLower(state.ServerName) }
 
 // guard is what the handshake of a connection stands for.
 func (s *Server) guard(state *tls.ConnectionState, local net.Addr) proxy.Guard {
