@@ -149,10 +149,7 @@ func (p *Proxy) try(x *Exchange) *balance.Failure {
 	start := time.Now()
 	err := p.opt.Upstream.Do(b, &x.Request, &x.response)
 	x.result = balance.Result{Backend: b, Attempt: uint32(len(x.tried) - 1)}
-	var failure *balance.Failure
-	if err != nil && !errors.As(err, &failure) {
-		failure = &balance.Failure{Kind: balance.BadAnswer, Sent: true, Err: err}
-	}
+	failure := failureOf(err)
 	if failure != nil {
 		x.result.Kind = failure.Kind
 		x.route.Backends[b.ID].Failed(x.Shard, failure.Kind.String())
@@ -166,6 +163,18 @@ func (p *Proxy) try(x *Exchange) *balance.Failure {
 	x.result.Total = time.Since(start)
 	p.report(x)
 	return failure
+}
+
+// failureOf is err as what the balancing knows; nil for nil.
+func failureOf(err error) *balance.Failure {
+	if err == nil {
+		return nil
+	}
+	var f *balance.Failure
+	if !errors.As(err, &f) {
+		f = &balance.Failure{Kind: balance.BadAnswer, Sent: true, Err: err}
+	}
+	return f
 }
 
 // report tells the pool's health and the strategy how the attempt went.
