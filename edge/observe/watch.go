@@ -44,7 +44,7 @@ func (m *Metrics) Watch(f Family, read func(Emit)) error {
 	return nil
 }
 
-// BackendStates are the values of wedge_backend_state's label.
+// backendStates are the values of wedge_backend_state's label.
 var backendStates = [...]string{"ready", "draining", "down", "maintenance"}
 
 // WatchBackends adds what is read of backends: their state and their requests in flight. state is ready,
@@ -81,7 +81,7 @@ func (m *Metrics) WatchCertificates(read func(emit func(name string, notAfter ti
 	})
 }
 
-// WatchConnections adds the connections that are open, by protocol (h1, h2, h3).
+// WatchConnections adds the connections that are open, by what they speak: a few names of the caller.
 func (m *Metrics) WatchConnections(read func(emit func(proto string, open int64))) error {
 	return m.Watch(Family{
 		Name: "wedge_connections", Help: "Connections of clients that are open.", Labels: []string{"proto"},
