@@ -21,22 +21,58 @@ func TestLoadRefuses(t *testing.T) {
 		wasm []byte
 		want string
 	}{
-		"nothing":                     {nil, `check: not a WebAssembly module`},
-		"another file":                {[]byte("#!/bin/sh\necho"), `check: not a WebAssembly module`},
-		"a component":                 {[]byte("\x00asm\x0d\x00\x01\x00"), `check: not a WebAssembly module`},
-		"too large a file":            {make([]byte, 16<<20+1), `check: module of 16777217 bytes; at most 16777216 are allowed`},
-		"a truncated module":          {wat(t, "route0")[:40], `compile: `},
-		"no version":                  {wat(t, "no_version"), `check: export "wedge_abi_v1": missing; the module is not a wedge strategy`},
-		"another version":             {wat(t, "other_version"), `check: module speaks wedge_abi_v7; this host speaks wedge_abi_v1`},
-		"a missing export":            {wat(t, "no_pick"), `check: export "wedge_pick": missing; a function (i32) -> (i64) is wanted`},
-		"a missing memory":            {wat(t, "no_memory"), `check: export "memory": missing; a memory is wanted`},
-		"a wrong signature":           {wat(t, "wrong_signature"), `check: export "wedge_pick": a function (i32) -> (i32); (i32) -> (i64) is wanted`},
-		"a wrong optional":            {wat(t, "wrong_observe"), `check: export "wedge_observe": a function (i32) -> (i32); (i32) -> () is wanted`},
-		"an unknown import":           {wat(t, "unknown_import"), `check: import "wedge.teleport": unknown function`},
-		"an unknown module":           {wat(t, "unknown_module"), `check: import "env.abort": unknown module`},
-		"an unknown system function":  {wat(t, "unknown_wasi"), `check: import "wasi_snapshot_preview1.fork": unknown function`},
-		"a wrong import":              {wat(t, "wrong_import"), `check: import "wedge.log": a function (i32, i32) -> (); it is (i32, i32, i32) -> ()`},
-		"somebody else's memory":      {wat(t, "memory_import"), `check: import "env.memory": a memory; a strategy brings its own`},
+		"nothing":      {nil, `check: not a WebAssembly module`},
+		"another file": {[]byte("#!/bin/sh\necho"), `check: not a WebAssembly module`},
+		"a component":  {[]byte("\x00asm\x0d\x00\x01\x00"), `check: not a WebAssembly module`},
+		"too large a file": {
+			make([]byte, 16<<20+1),
+			`check: module of 16777217 bytes; at most 16777216 are allowed`,
+		},
+		"a truncated module": {wat(t, "route0")[:40], `compile: `},
+		"no version": {
+			wat(t, "no_version"),
+			`check: export "wedge_abi_v1": missing; the module is not a wedge strategy`,
+		},
+		"another version": {
+			wat(t, "other_version"),
+			`check: module speaks wedge_abi_v7; this host speaks wedge_abi_v1`,
+		},
+		"a missing export": {
+			wat(t, "no_pick"),
+			`check: export "wedge_pick": missing; a function (i32) -> (i64) is wanted`,
+		},
+		"a missing memory": {
+			wat(t, "no_memory"),
+			`check: export "memory": missing; a memory is wanted`,
+		},
+		"a wrong signature": {
+			wat(t, "wrong_signature"),
+			`check: export "wedge_pick": a function (i32) -> (i32); (i32) -> (i64) is wanted`,
+		},
+		"a wrong optional": {
+			wat(t, "wrong_observe"),
+			`check: export "wedge_observe": a function (i32) -> (i32); (i32) -> () is wanted`,
+		},
+		"an unknown import": {
+			wat(t, "unknown_import"),
+			`check: import "wedge.teleport": unknown function`,
+		},
+		"an unknown module": {
+			wat(t, "unknown_module"),
+			`check: import "env.abort": unknown module`,
+		},
+		"an unknown system function": {
+			wat(t, "unknown_wasi"),
+			`check: import "wasi_snapshot_preview1.fork": unknown function`,
+		},
+		"a wrong import": {
+			wat(t, "wrong_import"),
+			`check: import "wedge.log": a function (i32, i32) -> (); it is (i32, i32, i32) -> ()`,
+		},
+		"somebody else's memory": {
+			wat(t, "memory_import"),
+			`check: import "env.memory": a memory; a strategy brings its own`,
+		},
 		"more memory than is allowed": {wat(t, "huge_memory"), `compile: `},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -55,8 +55,8 @@ func newAttribute(kind, form uint32, name []byte) (Attribute, error) {
 	return a, nil
 }
 
-// granted tells whether the guest may have the attribute: the hash always, and what lets its holder act for a
-// client only if the operator said so. A grant of header:cookie holds for every cookie.
+// granted tells whether the guest may have the attribute: the hash always, and what lets its holder act for
+// a client only if the operator said so. A grant of header:cookie holds for every cookie.
 func (a Attribute) granted(grants []string) bool {
 	if a.Form == abi.FormHash {
 		return true
@@ -74,8 +74,8 @@ func secretHeader(name string) bool {
 	return name == "authorization" || name == "proxy-authorization" || name == "cookie"
 }
 
-// value is the attribute's raw form; false if the request has none. What is not bytes already is written into
-// scratch, which value may grow.
+// value is the attribute's raw form; false if the request has none. What is not bytes already is written
+// into scratch, which value may grow.
 func (a *Attribute) value(r *balance.Request, scratch *[]byte) ([]byte, bool) {
 	switch a.Kind {
 	case abi.KindClientIP:

@@ -19,8 +19,8 @@ func (h *oneHeader) Get(name string) ([]byte, bool) {
 	return nil, false
 }
 
-// BenchmarkPick is the whole of a pick by a built-in strategy: checkout, frame, guest, decision. The bounds are
-// 150 ns for stateless and 400 ns for the others, without an allocation.
+// BenchmarkPick is the whole of a pick by a built-in strategy: checkout, frame, guest, decision. The bounds
+// are 150 ns for stateless and 400 ns for the others, without an allocation.
 func BenchmarkPick(b *testing.B) {
 	for _, bb := range []struct{ name, plugin, options string }{
 		{"stateless/round_robin", "stateless", `{"algorithm":"round_robin"}`},

@@ -16,8 +16,8 @@ import (
 	"github.com/wedge-lb/wedge/sdk/abi"
 )
 
-// Bind makes instances of the module for one pool, configures them and gives them the table. Errors name the step:
-// instantiate, configure or backends.
+// Bind makes instances of the module for one pool, configures them and gives them the table. Errors name
+// the step: instantiate, configure or backends.
 func (m *Module) Bind(ctx context.Context, b Binding) (*Guests, error) {
 	g := &Guests{module: m, binding: b.withDefaults()}
 	g.free.init(g.binding.Instances)
@@ -111,8 +111,8 @@ func (g *Guests) instantiate() (*instance, error) {
 	return i, nil
 }
 
-// moduleConfig offers a guest no files, arguments or environment; its clocks are real, since a Go guest crashes on
-// wazero's fake ones, and its sleep only yields.
+// moduleConfig offers a guest no files, arguments or environment; its clocks are real, since a Go guest
+// crashes on wazero's fake ones, and its sleep only yields.
 func moduleConfig(i *instance) wazero.ModuleConfig {
 	return wazero.NewModuleConfig().WithName("").WithStartFunctions().
 		WithStdout(i.stdout).WithStderr(i.stderr).WithRandSource(i.random).

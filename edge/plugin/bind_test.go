@@ -14,19 +14,37 @@ import (
 func TestBindRefuses(t *testing.T) {
 	h := newHost(t, plugin.Options{})
 	for name, tt := range map[string]struct{ module, want string }{
-		"a start function that traps":     {"start_trap", `instantiate: trap: start function[5] failed: wasm error: unreachable`},
-		"a start function that declares":  {"start_need", `instantiate: bad_call: need during instantiate`},
-		"a set-up that traps":             {"initialize_trap", `instantiate: trap: wasm error: unreachable`},
-		"an import that nobody offers":    {"global_import", `instantiate: `},
-		"a frame outside of the memory":   {"bad_frame", `configure: bad_pointer: frame of 65536 bytes at 4294967280`},
-		"a frame over the memory's end":   {"short_frame", `configure: bad_pointer: frame of 65536 bytes at 261888`},
-		"options that the guest refuses":  {"refuse_configure", `configure: refused: option [31mcolour : unknown`},
+		"a start function that traps": {
+			"start_trap",
+			`instantiate: trap: start function[5] failed: wasm error: unreachable`,
+		},
+		"a start function that declares": {"start_need", `instantiate: bad_call: need during instantiate`},
+		"a set-up that traps":            {"initialize_trap", `instantiate: trap: wasm error: unreachable`},
+		"an import that nobody offers":   {"global_import", `instantiate: `},
+		"a frame outside of the memory": {
+			"bad_frame",
+			`configure: bad_pointer: frame of 65536 bytes at 4294967280`,
+		},
+		"a frame over the memory's end": {
+			"short_frame",
+			`configure: bad_pointer: frame of 65536 bytes at 261888`,
+		},
+		"options that the guest refuses": {
+			"refuse_configure",
+			`configure: refused: option [31mcolour : unknown`,
+		},
 		"a refusal without a word":        {"refuse_configure_silent", `configure: refused`},
 		"a table that the guest refuses":  {"refuse_backends", `backends: refused: too many rows`},
 		"a declaration at the wrong time": {"need_backends", `backends: bad_call: need during backends`},
-		"a name outside of the memory":    {"need_bytes", `configure: bad_pointer: bytes outside of the memory`},
-		"too many attributes":             {"need_many", `configure: too many attributes declared`},
-		"instances that disagree":         {"fickle", `configure: bad_answer: instances declare different attributes`},
+		"a name outside of the memory": {
+			"need_bytes",
+			`configure: bad_pointer: bytes outside of the memory`,
+		},
+		"too many attributes": {"need_many", `configure: too many attributes declared`},
+		"instances that disagree": {
+			"fickle",
+			`configure: bad_answer: instances declare different attributes`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := load(t, h, wat(t, tt.module))
@@ -42,7 +60,9 @@ func TestBindRefuses(t *testing.T) {
 
 func TestAttributesNeedGrants(t *testing.T) {
 	const raw, hash = "\x00", "\x01"
-	need := func(kind byte, form, name string) string { return string(kind) + form + string(rune(len(name))) + name }
+	need := func(kind byte, form, name string) string {
+		return string(rune(kind)) + form + string(rune(len(name))) + name
+	}
 	h := newHost(t, plugin.Options{})
 	m := load(t, h, wat(t, "echo"))
 	for name, tt := range map[string]struct {
@@ -50,23 +70,41 @@ func TestAttributesNeedGrants(t *testing.T) {
 		grants  []string
 		want    string // "" = bound
 	}{
-		"raw authorization":            {need(7, raw, "Authorization"), nil, `needs the grant "header:authorization"`},
-		"granted authorization":        {need(7, raw, "Authorization"), []string{"header:authorization"}, ""},
-		"hashed authorization":         {need(7, hash, "authorization"), nil, ""},
-		"raw proxy-authorization":      {need(7, raw, "proxy-authorization"), nil, `needs the grant "header:proxy-authorization"`},
-		"all cookies raw":              {need(7, raw, "cookie"), nil, `needs the grant "header:cookie"`},
-		"a raw cookie":                 {need(8, raw, "sid"), nil, `needs the grant "cookie:sid"`},
-		"a raw cookie, another grant":  {need(8, raw, "sid"), []string{"cookie:SID", "header:authorization"}, `needs the grant "cookie:sid"`},
-		"a granted cookie":             {need(8, raw, "sid"), []string{"cookie:sid"}, ""},
-		"a cookie, all cookies given":  {need(8, raw, "sid"), []string{"header:cookie"}, ""},
-		"a hashed cookie":              {need(8, hash, "sid"), nil, ""},
-		"an ordinary header":           {need(7, raw, "x-tenant-id"), nil, ""},
-		"kind 0":                       {need(0, raw, ""), nil, `attribute of unknown kind 0`},
-		"kind 14":                      {need(14, raw, ""), nil, `attribute of unknown kind 14`},
-		"form 2":                       {need(1, "\x02", ""), nil, `attribute client_ip: unknown form 2`},
-		"a header without a name":      {need(7, raw, ""), nil, `attribute header: its name must have 1 to 256 printable bytes`},
-		"a header that cannot be":      {need(7, raw, "a:b"), nil, `attribute header:a:b: not the name of a header`},
-		"a cookie of control bytes":    {need(8, hash, "a\nb"), nil, `attribute cookie: its name must have 1 to 256 printable bytes`},
+		"raw authorization": {
+			need(7, raw, "Authorization"), nil,
+			`needs the grant "header:authorization"`,
+		},
+		"granted authorization": {need(7, raw, "Authorization"), []string{"header:authorization"}, ""},
+		"hashed authorization":  {need(7, hash, "authorization"), nil, ""},
+		"raw proxy-authorization": {
+			need(7, raw, "proxy-authorization"), nil,
+			`needs the grant "header:proxy-authorization"`,
+		},
+		"all cookies raw": {need(7, raw, "cookie"), nil, `needs the grant "header:cookie"`},
+		"a raw cookie":    {need(8, raw, "sid"), nil, `needs the grant "cookie:sid"`},
+		"a raw cookie, another grant": {
+			need(8, raw, "sid"), []string{"cookie:SID", "header:authorization"},
+			`needs the grant "cookie:sid"`,
+		},
+		"a granted cookie":            {need(8, raw, "sid"), []string{"cookie:sid"}, ""},
+		"a cookie, all cookies given": {need(8, raw, "sid"), []string{"header:cookie"}, ""},
+		"a hashed cookie":             {need(8, hash, "sid"), nil, ""},
+		"an ordinary header":          {need(7, raw, "x-tenant-id"), nil, ""},
+		"kind 0":                      {need(0, raw, ""), nil, `attribute of unknown kind 0`},
+		"kind 14":                     {need(14, raw, ""), nil, `attribute of unknown kind 14`},
+		"form 2":                      {need(1, "\x02", ""), nil, `attribute client_ip: unknown form 2`},
+		"a header without a name": {
+			need(7, raw, ""), nil,
+			`attribute header: its name must have 1 to 256 printable bytes`,
+		},
+		"a header that cannot be": {
+			need(7, raw, "a:b"), nil,
+			`attribute header:a:b: not the name of a header`,
+		},
+		"a cookie of control bytes": {
+			need(8, hash, "a\nb"), nil,
+			`attribute cookie: its name must have 1 to 256 printable bytes`,
+		},
 		"a kind without a name, named": {need(5, raw, "ignored"), nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -126,7 +164,8 @@ func TestSelfTestLeavesNoTrace(t *testing.T) {
 
 func TestTryTellsWhetherATableWouldBeTaken(t *testing.T) {
 	pool := newPool(3)
-	g := bind(t, load(t, newHost(t, plugin.Options{}), wat(t, "refuse_backends")), plugin.Binding{Set: pool.Set()})
+	m := load(t, newHost(t, plugin.Options{}), wat(t, "refuse_backends"))
+	g := bind(t, m, plugin.Binding{Set: pool.Set()})
 	require.NoError(t, g.Try(t.Context(), pool.Preview(specs(2)), 10))
 	err := g.Try(t.Context(), pool.Preview(specs(4)), 10)
 	assert.ErrorContains(t, err, "backends: refused: too many rows")

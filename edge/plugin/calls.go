@@ -12,8 +12,8 @@ import (
 	"github.com/wedge-lb/wedge/sdk/abi"
 )
 
-// A callContext is the context of every call into one instance: how a host function finds whom it serves, without
-// a map or an allocation.
+// A callContext is the context of every call into one instance: how a host function finds whom it serves,
+// without a map or an allocation.
 type callContext struct {
 	context.Context
 	instance *instance
@@ -27,8 +27,8 @@ func (f hostCall) Call(ctx context.Context, stack []uint64) {
 	f(ctx.(*callContext).instance, stack)
 }
 
-// A memoryCall is a hostCall that reads or writes the guest's memory. The others do without, since asking for it
-// is a good part of their cost.
+// A memoryCall is a hostCall that reads or writes the guest's memory. The others do without, since asking
+// for it is a good part of their cost.
 type memoryCall func(i *instance, mem api.Memory, stack []uint64)
 
 // Call implements api.GoModuleFunction.

@@ -6,8 +6,8 @@ import (
 	"github.com/wedge-lb/wedge/sdk/abi"
 )
 
-// Counters are the counters of one strategy. All its instances share them, and they outlive its generations. They
-// are safe for concurrent use.
+// Counters are the counters of one strategy. All its instances share them, and they outlive its
+// generations. They are safe for concurrent use.
 type Counters struct {
 	values [abi.MaxCounters]atomic.Int64
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // read turns what wedge_pick returned into d, in which the guest's host calls have written already. A fault
-// leaves d as it was before the pick, but for a row that does not exist: that is a Route without a backend, which
-// balance.Chooser takes for a bad pick.
+// leaves d as it was before the pick, but for a row that does not exist: that is a Route without a backend,
+// which balance.Chooser takes for a bad pick.
 func (i *instance) read(code abi.Decision, d *balance.Decision) *Fault {
 	if code.Verdict() != abi.VerdictRespond { // an answer that was taken back
 		d.Status, d.ContentType, d.Body = 0, nil, d.Body[:0]

@@ -88,8 +88,8 @@ func newFault(k Kind, step, said, text string) *Fault {
 	return &Fault{Kind: k, Step: step, Text: printable([]byte(text), maxText)}
 }
 
-// printable is at most limit bytes of b as one line of valid text: what is not printable becomes a space, and
-// runs of spaces become one.
+// printable is at most limit bytes of b as one line of valid text: what is not printable becomes a space,
+// and runs of spaces become one.
 func printable(b []byte, limit int) string {
 	var s strings.Builder
 	space := true // leading spaces are dropped

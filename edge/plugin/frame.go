@@ -15,8 +15,8 @@ var le = binary.LittleEndian
 // maxExcluded is how many of the backends tried already a guest is told; attempts are fewer.
 const maxExcluded = 64
 
-// writeRequest writes what the guest declared of r into its frame and gives the frame's length. A value that is
-// longer than what is left is cut; hashes always find room. It does not allocate.
+// writeRequest writes what the guest declared of r into its frame and gives the frame's length. A value
+// that is longer than what is left is cut; hashes always find room. It does not allocate.
 func (i *instance) writeRequest(frame []byte, r *balance.Request) uint32 {
 	spans := abi.RequestSpans + abi.SpanSize*len(i.attrs)
 	le.PutUint32(frame[abi.RequestAttempt:], r.Attempt)
@@ -101,8 +101,8 @@ func appendSpan(dst []byte, at int, s string) []byte {
 	return append(dst, s...)
 }
 
-// labels are in the order of their keys, so that equal tables are equal bytes. One that holds a zero byte, which
-// the form cannot carry, is left out.
+// labels are in the order of their keys, so that equal tables are equal bytes. One that holds a zero byte,
+// which the form cannot carry, is left out.
 func labels(m map[string]string) string {
 	var list []byte
 	for _, key := range slices.Sorted(maps.Keys(m)) {

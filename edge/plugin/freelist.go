@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// A freeList holds the instances that nobody uses. Taking one and giving it back are one atomic exchange each on
-// the usual path, on a cache line that others rarely touch: who finds a slot empty widens the range over which
-// everyone starts to look, so that an idle edge keeps to one warm instance and a busy one spreads.
+// A freeList holds the instances that nobody uses. Taking one and giving it back are one atomic exchange
+// each on the usual path, on a cache line that others rarely touch: who finds a slot empty widens the range
+// over which everyone starts to look, so that an idle edge keeps to one warm instance and a busy one
+// spreads.
 type freeList struct {
 	slots   []slot
 	width   atomic.Uint32 // 1 to len(slots)
@@ -102,7 +103,8 @@ const (
 	maxWait = 2 * time.Millisecond
 )
 
-// wait is take for when the list was found empty: it waits a little, and not at all if nothing can come back.
+// wait is take for when the list was found empty: it waits a little, and not at all if nothing can come
+// back.
 func (l *freeList) wait() *instance {
 	for range yields {
 		if l.live.Load() == 0 {

@@ -64,8 +64,8 @@ func (g *guestLog) take() (dropped int, ok bool) {
 	return dropped, true
 }
 
-// What of a guest's standard output is kept: the beginning of each line, in bytes, and of each call so many lines,
-// lest the trace of one crash fill the log.
+// What of a guest's standard output is kept: the beginning of each line, in bytes, and of each call so many
+// lines, lest the trace of one crash fill the log.
 const (
 	maxLine  = 512
 	maxLines = 8

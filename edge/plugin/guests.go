@@ -41,8 +41,8 @@ func (b Binding) withDefaults() Binding {
 	return b
 }
 
-// Guests are the instances of a module that serve one pool. Pick and Observe are safe for concurrent use, and so
-// are the others, which take turns.
+// Guests are the instances of a module that serve one pool. Pick and Observe are safe for concurrent use,
+// and so are the others, which take turns.
 type Guests struct {
 	module  *Module
 	binding Binding
@@ -60,8 +60,8 @@ type Guests struct {
 	missing []int      // slots without an instance
 }
 
-// Pick lets an instance choose; it implements balance.Picker. The error is a *Fault, ErrBusy or ErrClosed. A row
-// that does not exist is no error: d then holds a Route without a backend.
+// Pick lets an instance choose; it implements balance.Picker. The error is a *Fault, ErrBusy or ErrClosed.
+// A row that does not exist is no error: d then holds a Route without a backend.
 func (g *Guests) Pick(r *balance.Request, _ *balance.Set, d *balance.Decision) error {
 	i := g.free.take()
 	if i == nil {
@@ -112,8 +112,8 @@ func (g *Guests) discard(i *instance) {
 	g.binding.Wake()
 }
 
-// Observe tells an instance how a request went; it implements balance.Observer. If none is free, or the guest does
-// not observe, nothing happens.
+// Observe tells an instance how a request went; it implements balance.Observer. If none is free, or the
+// guest does not observe, nothing happens.
 func (g *Guests) Observe(r *balance.Result) {
 	if !g.Observes() || r.Kind == balance.ClientGone || r.Kind == balance.BadRequestBody {
 		return

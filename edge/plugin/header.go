@@ -15,7 +15,8 @@ func isToken(name []byte) bool {
 	return len(name) > 0
 }
 
-// isValue tells whether v can be the value of a field: no control character but the tab, so no line can end in it.
+// isValue tells whether v can be the value of a field: no control character but the tab, so no line can end
+// in it.
 func isValue(v []byte) bool {
 	for _, c := range v {
 		if c < ' ' && c != '\t' || c == 0x7f {

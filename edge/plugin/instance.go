@@ -30,7 +30,8 @@ type shared struct {
 	store    *store.Namespace
 }
 
-// An instance is one running guest. Whoever took it from the free list owns it; it is not safe for concurrent use.
+// An instance is one running guest. Whoever took it from the free list owns it; it is not safe for
+// concurrent use.
 type instance struct {
 	guests *Guests
 	ctx    *callContext
@@ -62,8 +63,8 @@ type instance struct {
 	scratch []byte
 }
 
-// call runs one export of the guest with one argument. It is the only way into a guest once it is instantiated,
-// and where its fuel will be set. It does not allocate unless the guest fails.
+// call runs one export of the guest with one argument. It is the only way into a guest once it is
+// instantiated, and where its fuel will be set. It does not allocate unless the guest fails.
 func (i *instance) call(step string, f api.Function, arg uint32) (uint64, *Fault) {
 	i.step = step
 	i.stderr.begin()
@@ -160,8 +161,8 @@ func (i *instance) update(s *balance.Set, table []byte) *Fault {
 	return fault
 }
 
-// pick lets the guest decide. A fatal fault means that the instance must not serve again. d is empty after any
-// fault.
+// pick lets the guest decide. A fatal fault means that the instance must not serve again. d is empty after
+// any fault.
 func (i *instance) pick(r *balance.Request, d *balance.Decision) (fault *Fault) {
 	defer i.survive(stepPick, &fault)
 	frame, ok := i.module.Memory().Read(i.ptr, i.size)

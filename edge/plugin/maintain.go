@@ -12,8 +12,9 @@ import (
 // pause is how long Refresh and Close leave an instance that is in use alone.
 const pause = 200 * time.Microsecond
 
-// Refresh gives the table to one idle instance after the other, while the others serve. An instance that does not
-// take it goes out of service, and Maintain makes another; the error is the first such refusal, or ctx's.
+// Refresh gives the table to one idle instance after the other, while the others serve. An instance that
+// does not take it goes out of service, and Maintain makes another; the error is the first such refusal, or
+// ctx's.
 func (g *Guests) Refresh(ctx context.Context, s *balance.Set) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -47,7 +48,8 @@ func (g *Guests) refreshLocked(ctx context.Context, slot int, s *balance.Set, ta
 	return fault
 }
 
-// catchLocked waits until the instance of a slot is idle and takes it; nil without an error if there is none.
+// catchLocked waits until the instance of a slot is idle and takes it; nil without an error if there is
+// none.
 func (g *Guests) catchLocked(ctx context.Context, slot int) (*instance, error) {
 	var timer *time.Timer
 	for {
@@ -94,8 +96,8 @@ func (g *Guests) collectLocked() {
 	}
 }
 
-// Maintain puts new instances in the place of those that went out of service. The error is why one could not be
-// made; the rest is left for the next call.
+// Maintain puts new instances in the place of those that went out of service. The error is why one could
+// not be made; the rest is left for the next call.
 func (g *Guests) Maintain(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -116,8 +118,8 @@ func (g *Guests) noted(err error) error {
 	return err
 }
 
-// Close lets no new pick begin, waits for those in progress and frees the instances. If ctx ends first it reports
-// that, and may be called again.
+// Close lets no new pick begin, waits for those in progress and frees the instances. If ctx ends first it
+// reports that, and may be called again.
 func (g *Guests) Close(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -16,7 +16,8 @@ import (
 // pageSize is the unit of a guest's memory, in bytes.
 const pageSize = 64 << 10
 
-// A Module is a plugin that was checked and compiled, in a runtime of its own. It is safe for concurrent use.
+// A Module is a plugin that was checked and compiled, in a runtime of its own. It is safe for concurrent
+// use.
 type Module struct {
 	host     *Host
 	name     string

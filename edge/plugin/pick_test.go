@@ -105,7 +105,8 @@ func checkFallback(t *testing.T, g *plugin.Guests, r *balance.Request, set *bala
 
 func TestWithoutAnInstanceAPickFailsAtOnce(t *testing.T) {
 	pool := newPool(1)
-	g := bind(t, load(t, newHost(t, plugin.Options{}), wat(t, "faults")), plugin.Binding{Set: pool.Set(), Instances: 1})
+	m := load(t, newHost(t, plugin.Options{}), wat(t, "faults"))
+	g := bind(t, m, plugin.Binding{Set: pool.Set(), Instances: 1})
 	r := request()
 	r.Header = headers{"x-mode": "a"}
 	var d balance.Decision
@@ -283,8 +284,8 @@ func TestMemoryGrowsToItsLimit(t *testing.T) {
 	require.NoError(t, m.Close(t.Context()))
 }
 
-// FuzzHostCalls lets a guest make any calls with any arguments, and return anything: there may be faults, never a
-// panic of the host's or a decision outside of the table.
+// FuzzHostCalls lets a guest make any calls with any arguments, and return anything: there may be faults,
+// never a panic of the host's or a decision outside of the table.
 func FuzzHostCalls(f *testing.F) {
 	call := func(which byte, args ...uint64) []byte {
 		b := make([]byte, 41)
@@ -297,7 +298,8 @@ func FuzzHostCalls(f *testing.F) {
 	decision := func(d uint64) []byte { return binary.LittleEndian.AppendUint64(nil, d) }
 	for which := range byte(14) {
 		f.Add(append(call(which), decision(0)...))
-		f.Add(append(call(which, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffffffffffff), decision(1<<32)...))
+		const most = 0xffffffff
+		f.Add(append(call(which, most, most, most, most, 1<<64-1), decision(1<<32)...))
 		f.Add(append(call(which, 1, 8, 4, 8, 4), decision(uint64(which)<<32)...))
 	}
 	f.Add(append(append(call(13, 200, 0, 4, 0, 4), call(12, 0, 4, 0, 4)...), decision(3<<32)...))

@@ -10,8 +10,9 @@ import (
 	"github.com/wedge-lb/wedge/edge/store"
 )
 
-// SelfTest lets the instances decide n synthetic requests: each decision must name a row of the table or none, and
-// no fault may happen. Counters and store are not the strategy's meanwhile. Call it before the guests serve.
+// SelfTest lets the instances decide n synthetic requests: each decision must name a row of the table or
+// none, and no fault may happen. Counters and store are not the strategy's meanwhile. Call it before the
+// guests serve.
 func (g *Guests) SelfTest(ctx context.Context, n int) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -38,8 +39,8 @@ func (g *Guests) testLocked(ctx context.Context, slot, n int, trial shared) erro
 	return nil
 }
 
-// Try tells whether the guests would take a table: it makes one more instance, gives it the table and n synthetic
-// requests, and frees it.
+// Try tells whether the guests would take a table: it makes one more instance, gives it the table and n
+// synthetic requests, and frees it.
 func (g *Guests) Try(ctx context.Context, s *balance.Set, n int) error {
 	i, err := g.start(ctx, s)
 	if err != nil {
@@ -70,7 +71,8 @@ func (i *instance) test(ctx context.Context, n int, trial shared) error {
 	return nil
 }
 
-// synthetic is a request that no client made; requests of different numbers differ in most of what can be seen.
+// synthetic is a request that no client made; requests of different numbers differ in most of what can be
+// seen.
 func synthetic(n int) *balance.Request {
 	ip := [16]byte{0: 0x20, 1: 0x01, 2: 0x0d, 3: 0xb8}
 	binary.BigEndian.PutUint64(ip[8:], uint64(n)*0x9e3779b97f4a7c15)

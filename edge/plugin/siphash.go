@@ -5,11 +5,13 @@ import (
 	"math/bits"
 )
 
-// siphash is SipHash-2-4 of p under a key of 16 bytes (Aumasson and Bernstein, "SipHash: a fast short-input PRF",
-// 2012).
+// siphash is SipHash-2-4 of p under a key of 16 bytes (Aumasson and Bernstein, "SipHash: a fast short-input
+// PRF", 2012).
 func siphash(key *[16]byte, p []byte) uint64 {
 	k0, k1 := binary.LittleEndian.Uint64(key[:8]), binary.LittleEndian.Uint64(key[8:])
-	s := sipState{k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573}
+	s := sipState{
+		k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573,
+	}
 	last := uint64(len(p)) << 56
 	for ; len(p) >= 8; p = p[8:] {
 		s.word(binary.LittleEndian.Uint64(p))

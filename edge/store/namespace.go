@@ -8,9 +8,9 @@ import (
 // Overhead is what an entry costs of the quota beside its key and value, in bytes.
 const Overhead = 128
 
-// A Namespace is a bounded map from keys to values that expire. When its quota is full, the values that were put
-// first go first. Every operation is O(1), but for a Put that has to push out several. It is safe for concurrent
-// use.
+// A Namespace is a bounded map from keys to values that expire. When its quota is full, the values that
+// were put first go first. Every operation is O(1), but for a Put that has to push out several. It is safe
+// for concurrent use.
 type Namespace struct {
 	now   func() time.Time
 	quota int
@@ -36,7 +36,8 @@ func newNamespace(o Options) *Namespace {
 	return n
 }
 
-// Get copies what fits of the value of key into dst and gives the value's whole length. It does not allocate.
+// Get copies what fits of the value of key into dst and gives the value's whole length. It does not
+// allocate.
 func (n *Namespace) Get(key, dst []byte) (length int, ok bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -52,8 +53,8 @@ func (n *Namespace) Get(key, dst []byte) (length int, ok bool) {
 	return len(e.value), true
 }
 
-// Put keeps a copy of value for ttl, in place of what key had. It reports false, and keeps nothing, if ttl is not
-// positive or if the entry alone is more than the quota.
+// Put keeps a copy of value for ttl, in place of what key had. It reports false, and keeps nothing, if ttl
+// is not positive or if the entry alone is more than the quota.
 func (n *Namespace) Put(key, value []byte, ttl time.Duration) bool {
 	if ttl <= 0 || len(key)+len(value)+Overhead > n.quota {
 		return false

@@ -20,9 +20,9 @@ type Candidate struct {
 	generation generation
 }
 
-// Prepare makes a generation ready: load, check, compile, instantiate, configure, backends, self-test. An error
-// names the step and changes nothing. What the running generation has in common with it is used again: compiled
-// code, and the guests of a pool that it serves already.
+// Prepare makes a generation ready: load, check, compile, instantiate, configure, backends, self-test. An
+// error names the step and changes nothing. What the running generation has in common with it is used
+// again: compiled code, and the guests of a pool that it serves already.
 func (s *Strategy) Prepare(ctx context.Context, spec Spec, targets []Target) (*Candidate, error) {
 	spec = spec.complete()
 	c := &Candidate{strategy: s, generation: generation{spec: spec, guests: map[*balance.Pool]*guests{}}}
@@ -93,7 +93,9 @@ func (c *Candidate) serve(ctx context.Context, spec Spec, t Target) error {
 	s.mu.Lock()
 	c.generation.code.refs++
 	s.mu.Unlock()
-	c.generation.guests[t.Pool] = &guests{Guests: made, pool: t.Pool, code: c.generation.code, secret: secret, refs: 1}
+	c.generation.guests[t.Pool] = &guests{
+		Guests: made, pool: t.Pool, code: c.generation.code, secret: secret, refs: 1,
+	}
 	return made.SelfTest(ctx, selfTestPicks)
 }
 
@@ -122,8 +124,8 @@ func (s *Strategy) reapSoon() {
 // reapTime is how long Run waits at a time for the picks of an old generation.
 const reapTime = 100 * time.Millisecond
 
-// Commit puts a candidate into service. From then on each pick is the new generation's; those in progress end on
-// the old one, which Run closes.
+// Commit puts a candidate into service. From then on each pick is the new generation's; those in progress
+// end on the old one, which Run closes.
 func (s *Strategy) Commit(c *Candidate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

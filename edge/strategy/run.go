@@ -13,9 +13,9 @@ const (
 	lastRetry  = 30 * time.Second
 )
 
-// Run does what must not be done while a client waits, until ctx ends: it gives the guests the tables of their
-// pools when those change, replaces broken instances, closes old generations when their picks have ended, and lifts
-// a quarantine. The strategy serves on when Run has returned; Close ends that.
+// Run does what must not be done while a client waits, until ctx ends: it gives the guests the tables of
+// their pools when those change, replaces broken instances, closes old generations when their picks have
+// ended, and lifts a quarantine. The strategy serves on when Run has returned; Close ends that.
 func (s *Strategy) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -90,8 +90,8 @@ func (s *Strategy) complain(what string, g *guests, err error) {
 		slog.Any("error", err))
 }
 
-// Close takes the strategy out of service and frees it, once the picks in progress have ended or ctx has. Run must
-// have returned.
+// Close takes the strategy out of service and frees it, once the picks in progress have ended or ctx has.
+// Run must have returned.
 func (s *Strategy) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if old := s.current; old != nil {

@@ -42,7 +42,8 @@ func TestRunReplacesBrokenInstances(t *testing.T) {
 
 func TestTablesFollowThePool(t *testing.T) {
 	s, pool := newStrategy(t, strategy.Deps{}), newPool("shop", 3)
-	c, err := s.Prepare(t.Context(), wat(t, "busiest"), []strategy.Target{{Pool: pool, Set: pool.Preview(specs(5))}})
+	preview := []strategy.Target{{Pool: pool, Set: pool.Preview(specs(5))}}
+	c, err := s.Prepare(t.Context(), wat(t, "busiest"), preview)
 	require.NoError(t, err)
 	s.Commit(c)
 	run(t, s)
@@ -141,8 +142,8 @@ func TestBadPicksAreCountedAndNoReasonForQuarantine(t *testing.T) {
 	assert.Equal(t, 2, st.Instances)
 }
 
-// Requests, swaps, reloads, table changes and faults at once: each pick is decided by one generation, and no pick
-// fails but those that ask for it.
+// Requests, swaps, reloads, table changes and faults at once: each pick is decided by one generation, and
+// no pick fails but those that ask for it.
 func TestSwapsUnderLoad(t *testing.T) {
 	s, pool := newStrategy(t, strategy.Deps{}), newPool("shop", 3)
 	specsOf := []strategy.Spec{wat(t, "attributes"), wat(t, "route0"), wat(t, "observe")}

@@ -42,8 +42,8 @@ func (s Spec) sameGuests(o Spec) bool {
 // short is the digest in logs and decisions.
 func (s Spec) short() string { return s.Digest[:min(len(s.Digest), 12)] }
 
-// A Target is a pool that a strategy is to serve, and the table to start with: the pool's own, or its Preview if a
-// new configuration is being tried.
+// A Target is a pool that a strategy is to serve, and the table to start with: the pool's own, or its
+// Preview if a new configuration is being tried.
 type Target struct {
 	Pool *balance.Pool
 	Set  *balance.Set

@@ -14,20 +14,34 @@ import (
 type faults struct {
 	counts [plugin.Kinds]atomic.Uint64
 
-	mu   sync.Mutex
-	last string
-	at   time.Time
+	mu     sync.Mutex
+	last   string
+	at     time.Time
+	logged time.Time
+}
+
+// note keeps the newest fault, and tells whether it is time to log one: once a second at most.
+func (f *faults) note(text string, now time.Time) (log bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last, f.at = text, now
+	if now.Sub(f.logged) < time.Second {
+		return false
+	}
+	f.logged = now
+	return true
 }
 
 // fault hears of every fault of the guests that serve.
 func (s *Strategy) fault(f *plugin.Fault) {
 	now := s.deps.Now()
 	s.faults.counts[f.Kind].Add(1)
-	s.faults.mu.Lock()
-	s.faults.last, s.faults.at = f.Error(), now
-	s.faults.mu.Unlock()
+	if s.faults.note(f.Error(), now) {
+		s.deps.Logger.Warn("plugin fault", slog.String("strategy", s.name), slog.String("fault", f.Error()))
+	}
 	s.deps.Fault(s.name, f.Kind.String())
-	// After a bad pick the fallback decides and the guest is sound: that is counted, and no reason to shut it out.
+	// After a bad pick the fallback decides and the guest is sound: that is counted, and no reason to shut
+	// it out.
 	if f.Kind != plugin.BadPick && s.outage.note(now) {
 		s.deps.Logger.Warn("strategy quarantined", slog.String("strategy", s.name),
 			slog.Time("until", s.outage.end()), slog.String("fault", f.Error()))
@@ -78,8 +92,8 @@ func (s *Strategy) Status() Status {
 	return st
 }
 
-// attributes lists what the strategy sees of a request; it is the same for every pool unless the plugin declares
-// it by chance, so all are listed.
+// attributes lists what the strategy sees of a request; it is the same for every pool unless the plugin
+// declares it by chance, so all are listed.
 func (g *generation) attributes() []string {
 	var list []string
 	for _, held := range g.guests {
