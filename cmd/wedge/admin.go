@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -27,13 +28,33 @@ func (f *adminFlags) register(c *cobra.Command) {
 	c.Flags().StringVarP(&f.output, "output", "o", "text", "text or json")
 }
 
-// client connects as the flags say: --admin, else the configuration, else the default state directory.
+// call does something with a client of the running edge.
+func (f *adminFlags) call(do func(*admin.Client) error) error {
+	client, err := f.client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	err = do(client)
+	var refused *net.OpError
+	if errors.As(err, &refused) && refused.Op == "dial" {
+		return fmt.Errorf("%w\nis the edge running? --admin or -c tells which one", err)
+	}
+	return err
+}
+
+// client connects as the flags say: --admin, else the configuration, else that of wedge proxy, else that of the
+// default state directory.
 func (f *adminFlags) client() (*admin.Client, error) {
 	if f.output != "text" && f.output != "json" {
 		return nil, usageError{fmt.Errorf("--output %s: text or json", f.output)}
 	}
 	if f.address != "" {
-		return admin.NewClient(f.address, os.Getenv(tokenVariable))
+		client, err := admin.NewClient(f.address, os.Getenv(tokenVariable))
+		if err != nil {
+			return nil, usageError{err}
+		}
+		return client, nil
 	}
 	conf, err := f.config()
 	if err != nil {
@@ -50,10 +71,23 @@ func (f *adminFlags) config() (*config.Config, error) {
 	if f.file != "" {
 		return config.Load(f.file)
 	}
-	if _, err := os.Stat(defaultFile); errors.Is(err, fs.ErrNotExist) {
-		return config.Default().Expand(), nil
+	if _, err := os.Stat(defaultFile); !errors.Is(err, fs.ErrNotExist) {
+		return config.Load(defaultFile)
 	}
-	return config.Load(defaultFile)
+	conf := config.Default()
+	if dir, err := userStateDir(); err == nil {
+		own := *conf
+		own.StateDir = config.Dir(dir)
+		if _, socket := own.AdminAddress(); isSocket(socket) {
+			return &own, nil
+		}
+	}
+	return conf, nil
+}
+
+func isSocket(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode()&fs.ModeSocket != 0
 }
 
 // print writes v as JSON if that is asked for, and else calls text.

@@ -10,7 +10,11 @@ import (
 )
 
 func backendCommand() *cobra.Command {
-	c := &cobra.Command{Use: "backend", Short: "Take a backend out of service, or back into it"}
+	c := &cobra.Command{
+		Use:     "backend",
+		Short:   "Take a backend out of service, or back into it",
+		Example: "  wedge backend drain shop shop-1\n  wedge backend configured shop shop-1",
+	}
 	c.AddCommand(
 		stateCommand("drain", admin.StateDrain, "Send a backend no requests but those pinned to it"),
 		stateCommand("maint", admin.StateMaintenance, "Send a backend no requests"),
@@ -28,17 +32,14 @@ func stateCommand(name, state, short string) *cobra.Command {
 		Example: "  wedge backend " + name + " shop shop-1",
 		Args:    exactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := f.client()
-			if err != nil {
-				return err
-			}
-			defer client.Close()
-			b, err := client.SetState(c.Context(), args[0], args[1], state)
-			if err != nil {
-				return err
-			}
-			return f.print(c.OutOrStdout(), b, func(w io.Writer) {
-				fmt.Fprintf(w, "%s is %s, %d requests in flight\n", b.ID, stateText(b), b.InFlight)
+			return f.call(func(client *admin.Client) error {
+				b, err := client.SetState(c.Context(), args[0], args[1], state)
+				if err != nil {
+					return err
+				}
+				return f.print(c.OutOrStdout(), b, func(w io.Writer) {
+					fmt.Fprintf(w, "%s is %s, %d requests in flight\n", b.ID, stateText(b), b.InFlight)
+				})
 			})
 		},
 	}

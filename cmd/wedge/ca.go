@@ -2,6 +2,8 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/wedge-lb/wedge/edge/admin"
 )
 
 func caCommand() *cobra.Command {
@@ -12,17 +14,14 @@ func caCommand() *cobra.Command {
 		Example: "  wedge ca > wedge-root.pem",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := f.client()
-			if err != nil {
+			return f.call(func(client *admin.Client) error {
+				pem, err := client.Authority(c.Context())
+				if err != nil {
+					return err
+				}
+				_, err = c.OutOrStdout().Write(pem)
 				return err
-			}
-			defer client.Close()
-			pem, err := client.Authority(c.Context())
-			if err != nil {
-				return err
-			}
-			_, err = c.OutOrStdout().Write(pem)
-			return err
+			})
 		},
 	}
 	f.register(c)

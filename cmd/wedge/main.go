@@ -27,12 +27,16 @@ type usageError struct{ error }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := command().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "wedge:", err)
-		stop()
-		os.Exit(code(err))
+	context.AfterFunc(ctx, stop) // who asks a second time does not want to wait for the drain
+	c, err := command().ExecuteContextC(ctx)
+	if err == nil {
+		return
 	}
+	fmt.Fprintln(os.Stderr, "wedge:", err)
+	if errors.As(err, new(usageError)) {
+		fmt.Fprintf(os.Stderr, "see %s --help\n", c.CommandPath())
+	}
+	os.Exit(code(err))
 }
 
 func code(err error) int {
@@ -49,16 +53,32 @@ func command() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "wedge",
 		Short:         "A load balancer for the network edge with sandboxed WebAssembly strategies",
+		Example:       "  wedge demo\n  wedge proxy --to :9001 --to :9002\n  wedge run -c wedge.yaml",
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
-	})
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), checkCommand(), proxyCommand(), demoCommand(), reloadCommand(),
 		statusCommand(), strategyCommand(), backendCommand(), caCommand())
+	for _, c := range append(root.Commands(), root) {
+		if c.HasSubCommands() {
+			c.Args, c.RunE = subcommand, func(c *cobra.Command, _ []string) error { return c.Help() }
+		}
+	}
 	return root
+}
+
+// subcommand refuses what is none of c's commands.
+func subcommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath())
+	if like := c.SuggestionsFor(args[0]); len(like) > 0 {
+		err = fmt.Errorf("%w; did you mean %q?", err, like[0])
+	}
+	return usageError{err}
 }
 
 func version() string {
@@ -78,11 +98,16 @@ func logger(level string) *slog.Logger {
 }
 
 // noArgs is cobra.NoArgs as a usage error.
-func noArgs(c *cobra.Command, args []string) error {
-	if err := cobra.NoArgs(c, args); err != nil {
-		return usageError{err}
+func noArgs(c *cobra.Command, args []string) error { return atMost(0)(c, args) }
+
+// atMost is cobra.MaximumNArgs as a usage error.
+func atMost(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > n {
+			return usageError{fmt.Errorf("%q is too much: %s", args[n], c.UseLine())}
+		}
+		return nil
 	}
-	return nil
 }
 
 // exactArgs is cobra.ExactArgs as a usage error that names what is missing.

@@ -31,7 +31,8 @@ func proxyCommand() *cobra.Command {
 	c.Flags().StringArrayVar(&f.to, "to", nil, "a backend: URL, host:port or :port (repeat)")
 	c.Flags().StringVar(&f.tls, "tls", "off", "off, or internal for a certificate of the local CA")
 	c.Flags().StringVar(&f.strategy, "strategy", "stateless", "the built-in strategy")
-	c.Flags().StringVar(&f.stateDir, "state-dir", "", "where keys and compiled plugins are kept (default: the user's)")
+	c.Flags().StringVar(&f.stateDir, "state-dir", "", "where keys and compiled plugins are kept "+
+		"(default: ~/.local/state/wedge)")
 	c.Flags().BoolVar(&f.print, "print-config", false, "print the YAML that the flags stand for, and stop")
 	return c
 }
@@ -69,9 +70,14 @@ func (f *proxyFlags) yaml() ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("--tls %s: off or internal", f.tls)
 	}
-	if f.stateDir != "" {
-		conf.StateDir = config.Dir(f.stateDir)
+	dir := f.stateDir
+	if dir == "" {
+		var err error
+		if dir, err = userStateDir(); err != nil {
+			return nil, fmt.Errorf("--state-dir is missing: %w", err)
+		}
 	}
+	conf.StateDir = config.Dir(dir)
 	pool := config.DefaultPool()
 	pool.Strategy = f.strategy
 	for _, to := range f.to {

@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/wedge-lb/wedge/edge/admin"
 )
 
 func reloadCommand() *cobra.Command {
@@ -15,17 +17,14 @@ func reloadCommand() *cobra.Command {
 		Example: "  wedge reload -c wedge.yaml",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := f.client()
-			if err != nil {
-				return err
-			}
-			defer client.Close()
-			st, err := client.Reload(c.Context())
-			if err != nil {
-				return err
-			}
-			return f.print(c.OutOrStdout(), st, func(w io.Writer) {
-				fmt.Fprintf(w, "configuration taken: generation %d\n", st.Generation)
+			return f.call(func(client *admin.Client) error {
+				st, err := client.Reload(c.Context())
+				if err != nil {
+					return err
+				}
+				return f.print(c.OutOrStdout(), st, func(w io.Writer) {
+					fmt.Fprintf(w, "configuration taken: generation %d\n", st.Generation)
+				})
 			})
 		},
 	}

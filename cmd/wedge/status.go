@@ -29,16 +29,13 @@ func statusCommand() *cobra.Command {
 		Example: "  wedge status\n  wedge status -o json",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := f.client()
-			if err != nil {
-				return err
-			}
-			defer client.Close()
-			o, err := look(c.Context(), client)
-			if err != nil {
-				return err
-			}
-			return f.print(c.OutOrStdout(), o, o.text)
+			return f.call(func(client *admin.Client) error {
+				o, err := look(c.Context(), client)
+				if err != nil {
+					return err
+				}
+				return f.print(c.OutOrStdout(), o, o.text)
+			})
 		},
 	}
 	f.register(c)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,7 +18,11 @@ import (
 const maxModule = 16 << 20
 
 func strategyCommand() *cobra.Command {
-	c := &cobra.Command{Use: "strategy", Short: "Look at strategies, and change them while requests flow"}
+	c := &cobra.Command{
+		Use:     "strategy",
+		Short:   "Look at strategies, and change them while requests flow",
+		Example: "  wedge strategy status\n  wedge strategy swap spread --use builtin/cookie-sticky",
+	}
 	c.AddCommand(swapCommand(), strategyStatusCommand())
 	return c
 }
@@ -36,17 +41,14 @@ func swapCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			client, err := f.client()
-			if err != nil {
-				return err
-			}
-			defer client.Close()
-			got, err := client.Swap(c.Context(), args[0], swap)
-			if err != nil {
-				return err
-			}
-			return f.print(c.OutOrStdout(), got, func(w io.Writer) {
-				fmt.Fprintf(w, "%s runs %s %s, generation %d\n", got.Name, got.Use, got.Options, got.Generation)
+			return f.call(func(client *admin.Client) error {
+				got, err := client.Swap(c.Context(), args[0], swap)
+				if err != nil {
+					return err
+				}
+				return f.print(c.OutOrStdout(), got, func(w io.Writer) {
+					fmt.Fprintf(w, "%s runs %s %s, generation %d\n", got.Name, got.Use, got.Options, got.Generation)
+				})
 			})
 		},
 	}
@@ -89,28 +91,30 @@ func strategyStatusCommand() *cobra.Command {
 		Use:     "status [NAME]",
 		Short:   "Show what strategies run, what they see and what they did wrong",
 		Example: "  wedge strategy status spread",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMost(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := f.client()
-			if err != nil {
-				return err
-			}
-			defer client.Close()
-			list, err := client.Strategies(c.Context())
-			if len(args) > 0 && err == nil {
-				list = make([]admin.Strategy, 1)
-				list[0], err = client.Strategy(c.Context(), args[0])
-			}
-			if err != nil {
-				return err
-			}
-			return f.print(c.OutOrStdout(), list, func(w io.Writer) {
-				tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-				strategiesText(tw, list)
-				tw.Flush()
+			return f.call(func(client *admin.Client) error {
+				list, err := strategies(c.Context(), client, args)
+				if err != nil {
+					return err
+				}
+				return f.print(c.OutOrStdout(), list, func(w io.Writer) {
+					tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+					strategiesText(tw, list)
+					tw.Flush()
+				})
 			})
 		},
 	}
 	f.register(c)
 	return c
+}
+
+// strategies are those named, or all if none is.
+func strategies(ctx context.Context, client *admin.Client, names []string) ([]admin.Strategy, error) {
+	if len(names) == 0 {
+		return client.Strategies(ctx)
+	}
+	one, err := client.Strategy(ctx, names[0])
+	return []admin.Strategy{one}, err
 }

@@ -114,26 +114,24 @@ pools:
 
 // show sends the traffic, swaps the strategy twice and prints what happens.
 func (d *demo) show(ctx context.Context) error {
-	url, rootFile, err := d.introduce()
+	url, err := d.introduce()
 	if err != nil {
 		return err
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(d.server.RootPEM())
-	if d.opt.For > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, d.opt.For)
-		defer cancel()
+	crowd, err := newCrowd(clients, url, roots)
+	if err != nil {
+		return err
 	}
+	traffic, stop := context.WithCancel(ctx)
+	defer stop()
 	var wg sync.WaitGroup
-	for i := range clients * len(protocols) {
-		c, err := newClient(protocols[i%len(protocols)], url, roots)
-		if err != nil {
-			return err
-		}
-		wg.Go(func() { c.run(ctx, interval, d.tally) })
+	for _, c := range crowd {
+		wg.Go(func() { c.run(traffic, interval, d.tally) })
 	}
-	err = d.direct(ctx, url, rootFile)
+	err = d.direct(ctx)
+	stop()
 	wg.Wait()
 	fmt.Fprintln(d.opt.Out, "\nrequests in all")
 	d.tally.print(d.opt.Out)
@@ -141,11 +139,11 @@ func (d *demo) show(ctx context.Context) error {
 }
 
 // introduce says what runs where.
-func (d *demo) introduce() (url, rootFile string, err error) {
+func (d *demo) introduce() (url string, err error) {
 	url = fmt.Sprintf("https://localhost:%d", d.server.Port("https"))
-	rootFile = filepath.Join(d.dir, "root.pem")
+	rootFile := filepath.Join(d.dir, "root.pem")
 	if err := os.WriteFile(rootFile, d.server.RootPEM(), 0o644); err != nil {
-		return "", "", fmt.Errorf("demo root certificate: %w", err)
+		return "", fmt.Errorf("demo root certificate: %w", err)
 	}
 	fmt.Fprintf(d.opt.Out, `wedge demo: three backends behind %s (h1, h2, h3)
 
@@ -156,11 +154,12 @@ try, in another terminal:
   wedge strategy swap demo --use builtin/cookie-sticky --admin %s
 
 `, url, rootFile, url, rootFile, url, d.server.AdminAddress(), d.server.AdminAddress())
-	return url, rootFile, nil
+	return url, nil
 }
 
-// direct swaps the strategy after each third of the time and prints the table at the end of each.
-func (d *demo) direct(ctx context.Context, _, _ string) error {
+// direct swaps the strategy after each third of the time, prints the table at the end of each, and returns when
+// the time is over. A swap that takes long, as on a busy machine, makes the demo longer.
+func (d *demo) direct(ctx context.Context) error {
 	act := d.opt.For / time.Duration(len(swaps)+1)
 	if act <= 0 {
 		act = 5 * time.Second
@@ -179,7 +178,7 @@ func (d *demo) direct(ctx context.Context, _, _ string) error {
 		}
 		fmt.Fprintf(d.opt.Out, "\nstrategy: %s %s (swapped while traffic flows)\n", s.use, s.options)
 	}
-	for pause(ctx, act) {
+	for pause(ctx, act) && d.opt.For == 0 {
 		d.tally.print(d.opt.Out)
 	}
 	return nil

@@ -48,6 +48,21 @@ func newClient(protocol, url string, roots *x509.CertPool) (*client, error) {
 	return c, nil
 }
 
+// newCrowd makes so many clients of each protocol.
+func newCrowd(each int, url string, roots *x509.CertPool) ([]*client, error) {
+	var crowd []*client
+	for range each {
+		for _, p := range protocols {
+			c, err := newClient(p, url, roots)
+			if err != nil {
+				return nil, err
+			}
+			crowd = append(crowd, c)
+		}
+	}
+	return crowd, nil
+}
+
 // run sends a request every interval until ctx is done.
 func (c *client) run(ctx context.Context, every time.Duration, t *tally) {
 	defer c.close()
