@@ -42,6 +42,10 @@ func (s *Server) watch() error {
 		s.metrics.WatchBackends(s.eachBackend),
 		s.metrics.WatchCertificates(s.eachCertificate),
 		s.metrics.WatchConnections(s.eachProtocol),
+		s.metrics.Watch(observe.Family{
+			Name: "wedge_access_log_dropped_total", Counter: true,
+			Help: "Lines of the access log that were not written: too many waited, or the writer failed.",
+		}, func(emit observe.Emit) { emit(float64(s.accessLog.Dropped())) }),
 	)
 }
 
@@ -55,9 +59,18 @@ func (s *Server) eachBackend(emit func(pool, backend, state string, inFlight int
 	}
 }
 
+// eachCertificate leaves out the names that came on demand: labels are names of the configuration.
 func (s *Server) eachCertificate(emit func(name string, notAfter time.Time)) {
+	configured := map[string]bool{}
+	s.mu.Lock()
+	for _, site := range s.conf.Sites {
+		for _, h := range site.Hosts {
+			configured[h] = true
+		}
+	}
+	s.mu.Unlock()
 	for _, c := range s.certs.Certificates() {
-		if !c.NotAfter.IsZero() {
+		if configured[c.Host] && !c.NotAfter.IsZero() {
 			emit(c.Host, c.NotAfter)
 		}
 	}

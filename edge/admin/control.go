@@ -92,11 +92,9 @@ type Strategy struct {
 	Options    json.RawMessage   `json:"options,omitempty"`
 	State      string            `json:"state"`
 	Generation uint64            `json:"generation"` // modules that it has run, from 1
-	Since      time.Time         `json:"since"`      // of the generation
 	Instances  int               `json:"instances"`
 	Pools      []string          `json:"pools"`                // that it serves
 	Attributes []string          `json:"attributes,omitempty"` // what it sees of a request
-	Decisions  map[string]uint64 `json:"decisions,omitempty"`  // by outcome
 	Faults     map[string]uint64 `json:"faults,omitempty"`     // by kind
 	LastFault  string            `json:"last_fault,omitempty"`
 }
