@@ -23,7 +23,8 @@ const benchRequest = "GET /products/shoes/42?color=red&size=9 HTTP/1.1\r\n" +
 const benchResponse = "HTTP/1.1 200 OK\r\n" +
 	"Server: nginx/1.22.1\r\nDate: Thu, 20 Nov 2026 09:00:00 GMT\r\nContent-Type: text/html; charset=utf-8\r\n" +
 	"Content-Length: 1024\r\nConnection: keep-alive\r\nLast-Modified: Thu, 20 Nov 2026 08:00:00 GMT\r\n" +
-	"ETag: \"5f3c-400\"\r\nCache-Control: public, max-age=60\r\nVary: Accept-Encoding\r\nAccept-Ranges: bytes\r\n\r\n"
+	"ETag: \"5f3c-400\"\r\nCache-Control: public, max-age=60\r\n" +
+	"Vary: Accept-Encoding\r\nAccept-Ranges: bytes\r\n\r\n"
 
 func BenchmarkParseRequest(b *testing.B) {
 	buf, p, r := []byte(benchRequest), http1.Parser{}, http1.Request{}

@@ -3,8 +3,8 @@ package http1
 import "io"
 
 // A Body reads the body behind a head. It gives io.EOF only when the whole body has been received, together
-// with the last bytes where that is known; a body cut short ends with io.ErrUnexpectedEOF, a malformed one with
-// an *Error. After an error every Read gives it again. The zero value is a body that has ended.
+// with the last bytes where that is known; a body cut short ends with io.ErrUnexpectedEOF, a malformed one
+// with an *Error. After an error every Read gives it again. The zero value is a body that has ended.
 type Body struct {
 	// Trailers are those that may be passed on (TrailerAllowed), complete once Read gave io.EOF. They stay
 	// pinned in the Reader.

@@ -14,9 +14,9 @@ import (
 )
 
 // readBody reads a body and tells what is left behind it.
-func readBody(src io.Reader, framing http1.Framing, length int64) (body string, b *http1.Body, rest string, err error) {
+func readBody(src io.Reader, framing http1.Framing, length int64) (string, *http1.Body, string, error) {
 	r := &http1.Reader{Src: src}
-	b = new(http1.Body)
+	b := new(http1.Body)
 	b.Start(r, framing, length, http1.Limits{})
 	got, err := io.ReadAll(b)
 	return string(got), b, string(r.Buffered()), err
@@ -62,7 +62,7 @@ func TestBadChunkedBodyIsRefused(t *testing.T) {
 		"NUL in an extension":           "5;a\x00b\r\nhello\r\n0\r\n\r\n",
 		"a long extension":              "5;" + strings.Repeat("x", 300) + "\r\nhello\r\n0\r\n\r\n",
 		"a long extension, unfinished":  "5;" + strings.Repeat("x", 300),
-		"extensions without end":        strings.Repeat("1;"+strings.Repeat("x", 200)+"\r\na\r\n", 100) + "0\r\n\r\n",
+		"extensions without end":        strings.Repeat("1;"+strings.Repeat("x", 200)+"\r\na\r\n", 100),
 		"no CRLF behind the data":       "5\r\nhello0\r\n\r\n",
 		"LF behind the data":            "5\r\nhello\n0\r\n\r\n",
 		"CR behind the data":            "5\r\nhello\r0\r\n\r\n",
@@ -71,7 +71,7 @@ func TestBadChunkedBodyIsRefused(t *testing.T) {
 		"LF behind the last chunk":      "0\r\n\n",
 		"a folded trailer":              "0\r\nA: 1\r\n 2\r\n\r\n",
 		"trailers over the limit":       "0\r\nA: " + strings.Repeat("a", 9<<10) + "\r\n\r\n",
-		"trailers without end":          "0\r\n" + strings.Repeat("A: 1\r\n", 99) + "B: " + strings.Repeat("a", 9<<10),
+		"trailers without end":          "0\r\n" + strings.Repeat("A: 1\r\n", 99) + strings.Repeat("a", 9<<10),
 		"many trailers":                 "0\r\n" + strings.Repeat("A: 1\r\n", 101) + "\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -121,7 +121,10 @@ func TestBodyUntilClose(t *testing.T) {
 
 func TestEndComesWithTheLastBytes(t *testing.T) {
 	p := make([]byte, 64)
-	for framing, in := range map[http1.Framing]string{http1.Sized: "hello", http1.Chunked: "5\r\nhello\r\n0\r\n\r\n"} {
+	for framing, in := range map[http1.Framing]string{
+		http1.Sized:   "hello",
+		http1.Chunked: "5\r\nhello\r\n0\r\n\r\n",
+	} {
 		r := &http1.Reader{Src: strings.NewReader(in)}
 		require.NoError(t, r.Fill())
 		var b http1.Body
@@ -201,8 +204,8 @@ func TestReaderHoldsNoMoreThanItsMax(t *testing.T) {
 	assert.LessOrEqual(t, len(r.Buffered()), 20_000)
 }
 
-// FuzzChunked holds what the reader accepts to what it must be: written anew, it reads the same; and read byte
-// by byte, it ends alike.
+// FuzzChunked holds what the reader accepts to what it must be: written anew, it reads the same; and read
+// byte by byte, it ends alike.
 func FuzzChunked(f *testing.F) {
 	for _, s := range []string{
 		"5\r\nhello\r\n0\r\n\r\n", "5;a=b\r\nhello\r\n0\r\nA: 1\r\n\r\nGET", "2;\nxx\r\n0\r\n\r\n", "0\r\n\r\n",

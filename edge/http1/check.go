@@ -3,8 +3,8 @@ package http1
 // Check holds a request that came over another protocol to the rules of Request's parser, so that it can be
 // written as HTTP/1.1. Before it the caller has set Method, Scheme, Authority (nil = take it from Host), and
 // Fields as received, and called SetTarget. Host is compared and removed, TE, Expect and Content-Length are
-// taken out as the parser does, and Length is set to the declared one, Unknown if there is none: a caller that
-// knows there is no body sets 0, after comparing. An error is an *Error.
+// taken out as the parser does, and Length is set to the declared one, Unknown if there is none: a caller
+// that knows there is no body sets 0, after comparing. An error is an *Error.
 func (r *Request) Check(lim Limits) error {
 	if err := r.checkStart(); err != nil {
 		return err
@@ -89,6 +89,6 @@ func hasUnderline(name []byte) bool {
 	return false
 }
 
-// ForbiddenField tells whether a field of that name may not be set by a configuration or a strategy: it frames
-// the message or belongs to one hop.
+// ForbiddenField tells whether a field of that name may not be set by a configuration or a strategy: it
+// frames the message or belongs to one hop.
 func ForbiddenField(name []byte) bool { return !ValidFieldName(name) || kindOf(name) != plain }

@@ -43,8 +43,8 @@ func corpusRequests(tb testing.TB) [][]byte {
 	return out
 }
 
-// FuzzRequest compares with net/http: what we accept and write anew, it reads as the same request, with nothing
-// left over.
+// FuzzRequest compares with net/http: what we accept and write anew, it reads as the same request, with
+// nothing left over.
 func FuzzRequest(f *testing.F) {
 	for _, raw := range corpusRequests(f) {
 		f.Add(raw)

@@ -47,7 +47,8 @@ func kindIf(name []byte, want string, k nameKind) nameKind {
 	return plain
 }
 
-// forwarding are the names by which proxies tell who the client is, beside those that begin with x-forwarded-.
+// forwarding are the names by which proxies tell who the client is, beside those that begin with
+// x-forwarded-.
 var forwarding = []string{
 	"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "x-request-id",
 	"x-original-url", "x-rewrite-url", "x-http-method-override",

@@ -12,8 +12,8 @@ const (
 	UntilClose                // to the end of the connection; answers only
 )
 
-// A Parser reads the heads of one connection. Its zero value is ready, with the default Limits. What is beside
-// the message itself stands in its fields until the next head. It allocates nothing but field slots.
+// A Parser reads the heads of one connection. Its zero value is ready, with the default Limits. What is
+// beside the message itself stands in its fields until the next head. It allocates nothing but field slots.
 type Parser struct {
 	Limits Limits
 	Scheme []byte // given to requests: "http" (default) or "https"
@@ -52,10 +52,10 @@ var schemeHTTP = []byte("http")
 // Reset makes p ready for a new connection.
 func (p *Parser) Reset() { *p = Parser{Limits: p.Limits, Scheme: p.Scheme, lim: p.lim} }
 
-// Request reads the head of a request that begins at buf[0] and gives its length. The error is ErrIncomplete if
-// the head has not ended yet: call again with the same bytes and more behind them (they may have moved); the
-// cost of all calls is linear. Any other error is an *Error. The slices of r alias buf, whose path may be
-// rewritten in place. r is Reset first.
+// Request reads the head of a request that begins at buf[0] and gives its length. The error is ErrIncomplete
+// if the head has not ended yet: call again with the same bytes and more behind them (they may have moved);
+// the cost of all calls is linear. Any other error is an *Error. The slices of r alias buf, whose path may
+// be rewritten in place. r is Reset first.
 func (p *Parser) Request(buf []byte, r *Request) (int, error) {
 	if p.seen > 0 && !p.ended(buf) {
 		return 0, p.unfinished(buf)
@@ -117,8 +117,8 @@ func (p *Parser) ended(buf []byte) (found bool) {
 	return found
 }
 
-// headEnd looks from i on for the empty line that ends a head, or for a bare LF, which the parse then reports.
-// If there is none, it gives where to go on.
+// headEnd looks from i on for the empty line that ends a head, or for a bare LF, which the parse then
+// reports. If there is none, it gives where to go on.
 func headEnd(buf []byte, i int) (int, bool) {
 	for ; ; i++ {
 		k := bytes.IndexByte(buf[i:], '\n')

@@ -1,10 +1,10 @@
 package http1
 
 // NormalizePath gives the one form of a path that is routed, shown to strategies and forwarded: escapes of
-// unreserved characters are decoded, the hex digits of the others are upper case (RFC 3986 6.2.2), nothing else
-// changes. It works in p's memory. A path with a dot segment in any spelling (also behind an encoded slash or
-// backslash, or before a path parameter) is refused and never resolved, and so are a control byte, %00, a
-// backslash, # and bytes outside ASCII. A path begins with a slash; "*" is not one.
+// unreserved characters are decoded, the hex digits of the others are upper case (RFC 3986 6.2.2), nothing
+// else changes. It works in p's memory. A path with a dot segment in any spelling (also behind an encoded
+// slash or backslash, or before a path parameter) is refused and never resolved, and so are a control byte,
+// %00, a backslash, # and bytes outside ASCII. A path begins with a slash; "*" is not one.
 func NormalizePath(p []byte) ([]byte, error) {
 	if len(p) == 0 || p[0] != '/' {
 		return nil, errPath

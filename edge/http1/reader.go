@@ -14,9 +14,9 @@ const (
 	lineRoom = 512
 )
 
-// A Reader is the receiving side of a connection with one buffer, from which heads are parsed and bodies read.
-// What was pinned (a head, whose slices are in use) stays in place until Release. The zero value is ready once
-// Src is set; a buffer is made when it is needed.
+// A Reader is the receiving side of a connection with one buffer, from which heads are parsed and bodies
+// read. What was pinned (a head, whose slices are in use) stays in place until Release. The zero value is
+// ready once Src is set; a buffer is made when it is needed.
 type Reader struct {
 	Src io.Reader
 	Max int // bytes to hold at most, pinned ones not counted; default 32 KiB
@@ -73,7 +73,8 @@ func (r *Reader) Release() {
 }
 
 // Fill reads once more from Src behind the Buffered bytes, which may move. The error is Src's, or
-// ErrBufferFull; after a timeout it can be called again. An error that came with bytes is given by the next call.
+// ErrBufferFull; after a timeout it can be called again. An error that came with bytes is given by the next
+// call.
 func (r *Reader) Fill() error {
 	if r.err != nil {
 		return r.err
@@ -96,8 +97,8 @@ func (r *Reader) Fill() error {
 	return err
 }
 
-// room makes space behind the unread bytes: by moving them down, or else by a larger buffer. Pinned bytes stay
-// where they are, in the old buffer if need be.
+// room makes space behind the unread bytes: by moving them down, or else by a larger buffer. Pinned bytes
+// stay where they are, in the old buffer if need be.
 func (r *Reader) room() error {
 	limit := r.Max
 	if limit == 0 {

@@ -46,34 +46,96 @@ func TestRequestIsForwardedInCanonicalForm(t *testing.T) {
 			"GET /a? HTTP/1.1\r\nHost: x\r\n\r\n", "GET /a? HTTP/1.1\r\nHost: x\r\n\r\n",
 		},
 		"the absolute form": {
-			"GET http://X.test:80/a?b HTTP/1.1\r\nHost: x.test\r\n\r\n", "GET /a?b HTTP/1.1\r\nHost: X.test:80\r\n\r\n",
+			"GET http://X.test:80/a?b HTTP/1.1\r\nHost: x.test\r\n\r\n",
+			"GET /a?b HTTP/1.1\r\nHost: X.test:80\r\n\r\n",
 		},
 		"the absolute form without a path": {
 			"GET http://x?b HTTP/1.1\r\nHost: x\r\n\r\n", "GET /?b HTTP/1.1\r\nHost: x\r\n\r\n",
 		},
-		"OPTIONS of the whole server":               {"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"},
-		"OPTIONS of the whole server, absolute":     {"OPTIONS http://x HTTP/1.1\r\nHost: x\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"},
-		"a lower-case method stays":                 {"get / HTTP/1.1\r\nHost: x\r\n\r\n", "get / HTTP/1.1\r\nHost: x\r\n\r\n"},
-		"one empty line before is let pass":         {"\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"},
-		"a higher minor version is 1.1":             {"GET / HTTP/1.9\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"},
-		"a length without its zeros":                {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 0010\r\n\r\n", "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"},
-		"a body-less POST tells its length":         {"POST / HTTP/1.1\r\nHost: x\r\n\r\n", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"},
-		"chunked in any case":                       {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: cHunked\r\n\r\n", "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"},
-		"obs-text in a value stays":                 {"GET / HTTP/1.1\r\nHost: x\r\nA: caf\xe9\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nA: caf\xe9\r\n\r\n"},
-		"tabs in a value stay":                      {"GET / HTTP/1.1\r\nHost: x\r\nA: some\tlonger value\t\tthan eight\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nA: some\tlonger value\t\tthan eight\r\n\r\n"},
-		"hop-by-hop fields go":                      {"GET / HTTP/1.1\r\nHost: x\r\nKeep-Alive: 1\r\nProxy-Connection: a\r\nTE: trailers\r\nTrailer: X\r\nProxy: h\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"},
-		"fields that Connection names go":           {"GET / HTTP/1.1\r\nHost: x\r\nA: 1\r\nConnection: close, a,,B\r\nb: 1\r\nC: 1\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nC: 1\r\n\r\n"},
-		"Connection cannot unframe a message":       {"PUT / HTTP/1.1\r\nHost: x\r\nConnection: Content-Length, host\r\nContent-Length: 2\r\n\r\n", "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"},
-		"an upgrade is passed on":                   {"GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"},
-		"an upgrade that Connection does not name":  {"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"},
-		"an upgrade to HTTP/2":                      {"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: A\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"},
-		"an upgrade to HTTP/2 beside another":       {"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket, h2c\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"},
-		"an expectation stays if there is a body":   {"PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\n", "PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\n"},
-		"an expectation without a body goes":        {"GET / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"},
-		"an expectation of HTTP/1.0 goes":           {"PUT / HTTP/1.0\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n"},
-		"an upgrade of HTTP/1.0 goes":               {"GET / HTTP/1.0\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"},
-		"an underscore in a name of no consequence": {"GET / HTTP/1.1\r\nHost: x\r\nMy_Field: 1\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nMy_Field: 1\r\n\r\n"},
-		"an IPv6 host":                              {"GET / HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n", "GET / HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n"},
+		"OPTIONS of the whole server": {
+			"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+		},
+		"OPTIONS of the whole server, absolute": {
+			"OPTIONS http://x HTTP/1.1\r\nHost: x\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+		},
+		"a lower-case method stays": {
+			"get / HTTP/1.1\r\nHost: x\r\n\r\n", "get / HTTP/1.1\r\nHost: x\r\n\r\n",
+		},
+		"one empty line before is let pass": {
+			"\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		},
+		"a higher minor version is 1.1": {
+			"GET / HTTP/1.9\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		},
+		"a length without its zeros": {
+			"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 0010\r\n\r\n",
+			"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n",
+		},
+		"a body-less POST tells its length": {
+			"POST / HTTP/1.1\r\nHost: x\r\n\r\n", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+		},
+		"chunked in any case": {
+			"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: cHunked\r\n\r\n",
+			"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+		},
+		"obs-text in a value stays": {
+			"GET / HTTP/1.1\r\nHost: x\r\nA: caf\xe9\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nA: caf\xe9\r\n\r\n",
+		},
+		"tabs in a value stay": {
+			"GET / HTTP/1.1\r\nHost: x\r\nA: some\tlonger value\t\tthan eight\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: x\r\nA: some\tlonger value\t\tthan eight\r\n\r\n",
+		},
+		"hop-by-hop fields go": {
+			"GET / HTTP/1.1\r\nHost: x\r\nKeep-Alive: 1\r\nProxy-Connection: a\r\n" +
+				"TE: trailers\r\nTrailer: X\r\nProxy: h\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		},
+		"fields that Connection names go": {
+			"GET / HTTP/1.1\r\nHost: x\r\nA: 1\r\nConnection: close, a,,B\r\nb: 1\r\nC: 1\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: x\r\nC: 1\r\n\r\n",
+		},
+		"Connection cannot unframe a message": {
+			"PUT / HTTP/1.1\r\nHost: x\r\nConnection: Content-Length, host\r\nContent-Length: 2\r\n\r\n",
+			"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n",
+		},
+		"an upgrade is passed on": {
+			"GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+		},
+		"an upgrade that Connection does not name": {
+			"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		},
+		"an upgrade to HTTP/2": {
+			"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\n" +
+				"Upgrade: h2c\r\nHTTP2-Settings: A\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		},
+		"an upgrade to HTTP/2 beside another": {
+			"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket, h2c\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		},
+		"an expectation stays if there is a body": {
+			"PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\n",
+			"PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\n",
+		},
+		"an expectation without a body goes": {
+			"GET / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		},
+		"an expectation of HTTP/1.0 goes": {
+			"PUT / HTTP/1.0\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n",
+			"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n",
+		},
+		"an upgrade of HTTP/1.0 goes": {
+			"GET / HTTP/1.0\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		},
+		"an underscore in a name of no consequence": {
+			"GET / HTTP/1.1\r\nHost: x\r\nMy_Field: 1\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: x\r\nMy_Field: 1\r\n\r\n",
+		},
+		"an IPv6 host": {
+			"GET / HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n", "GET / HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, r, n, err := parse(tt.in)
@@ -91,20 +153,26 @@ func TestBadRequestIsRefused(t *testing.T) {
 		in   string
 		want int
 	}{
-		"two lengths":                         {put + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400},
-		"the same length twice":               {put + "Content-Length: 1\r\nContent-Length: 1\r\n\r\n", 400},
-		"a list of lengths":                   {put + "Content-Length: 1, 1\r\n\r\n", 400},
-		"a signed length":                     {put + "Content-Length: +1\r\n\r\n", 400},
-		"an empty length":                     {put + "Content-Length:\r\n\r\n", 400},
-		"a length over 63 bits":               {put + "Content-Length: 9223372036854775808\r\n\r\n", 400},
-		"length and coding":                   {put + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
-		"two codings":                         {put + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
-		"chunked twice":                       {put + "Transfer-Encoding: chunked,chunked\r\n\r\n", 501},
-		"another coding first":                {put + "Transfer-Encoding: gzip, chunked\r\n\r\n", 501},
-		"another coding last":                 {put + "Transfer-Encoding: chunked, gzip\r\n\r\n", 400},
-		"a coding with a parameter":           {put + "Transfer-Encoding: chunked;a=b\r\n\r\n", 400},
-		"a coding with a comma":               {put + "Transfer-Encoding: chunked,\r\n\r\n", 400},
-		"a coding in HTTP/1.0":                {"PUT / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+		"two lengths":           {put + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400},
+		"the same length twice": {put + "Content-Length: 1\r\nContent-Length: 1\r\n\r\n", 400},
+		"a list of lengths":     {put + "Content-Length: 1, 1\r\n\r\n", 400},
+		"a signed length":       {put + "Content-Length: +1\r\n\r\n", 400},
+		"an empty length":       {put + "Content-Length:\r\n\r\n", 400},
+		"a length over 63 bits": {put + "Content-Length: 9223372036854775808\r\n\r\n", 400},
+		"length and coding": {
+			put + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400,
+		},
+		"two codings": {
+			put + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400,
+		},
+		"chunked twice":             {put + "Transfer-Encoding: chunked,chunked\r\n\r\n", 501},
+		"another coding first":      {put + "Transfer-Encoding: gzip, chunked\r\n\r\n", 501},
+		"another coding last":       {put + "Transfer-Encoding: chunked, gzip\r\n\r\n", 400},
+		"a coding with a parameter": {put + "Transfer-Encoding: chunked;a=b\r\n\r\n", 400},
+		"a coding with a comma":     {put + "Transfer-Encoding: chunked,\r\n\r\n", 400},
+		"a coding in HTTP/1.0": {
+			"PUT / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", 400,
+		},
 		"white space before the colon":        {get + "A : 1\r\n\r\n", 400},
 		"a tab before the colon":              {get + "A\t: 1\r\n\r\n", 400},
 		"a folded line":                       {get + "A: 1\r\n 2\r\n\r\n", 400},
@@ -160,14 +228,18 @@ func TestBadRequestIsRefused(t *testing.T) {
 		"TRACE":                               {"TRACE / HTTP/1.1\r\nHost: x\r\n\r\n", 405},
 		"another expectation":                 {put + "Expect: 200-ok\r\nContent-Length: 1\r\n\r\n", 417},
 		"two expectations":                    {put + "Expect: 100-continue\r\nExpect: 100-continue\r\n\r\n", 417},
-		"an upgrade with a body":              {put + "Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n\r\n", 400},
-		"a Connection option that is none":    {get + "Connection: a b\r\n\r\n", 400},
-		"many Connection options":             {get + "Connection: " + strings.Repeat("a,", 40) + "\r\n\r\n", 400},
-		"101 fields":                          {get + strings.Repeat("A: 1\r\n", 100) + "\r\n", 431},
-		"a head over the limit":               {get + "A: " + strings.Repeat("a", 33<<10) + "\r\n\r\n", 431},
-		"a head over the limit, unfinished":   {get + "A: " + strings.Repeat("a", 33<<10), 431},
-		"a long target":                       {"GET /" + strings.Repeat("a", 17<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n", 414},
-		"a long target, unfinished":           {"GET /" + strings.Repeat("a", 17<<10), 414},
+		"an upgrade with a body": {
+			put + "Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n\r\n", 400,
+		},
+		"a Connection option that is none":  {get + "Connection: a b\r\n\r\n", 400},
+		"many Connection options":           {get + "Connection: " + strings.Repeat("a,", 40) + "\r\n\r\n", 400},
+		"101 fields":                        {get + strings.Repeat("A: 1\r\n", 100) + "\r\n", 431},
+		"a head over the limit":             {get + "A: " + strings.Repeat("a", 33<<10) + "\r\n\r\n", 431},
+		"a head over the limit, unfinished": {get + "A: " + strings.Repeat("a", 33<<10), 431},
+		"a long target": {
+			"GET /" + strings.Repeat("a", 17<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n", 414,
+		},
+		"a long target, unfinished": {"GET /" + strings.Repeat("a", 17<<10), 414},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, _, err := parse(tt.in)
@@ -196,12 +268,16 @@ func TestKeepAlive(t *testing.T) {
 		in   string
 		want bool
 	}{
-		"HTTP/1.1":                        {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", true},
-		"HTTP/1.1 that closes":            {"GET / HTTP/1.1\r\nHost: x\r\nConnection: Close\r\n\r\n", false},
-		"HTTP/1.0":                        {"GET / HTTP/1.0\r\nHost: x\r\n\r\n", false},
-		"HTTP/1.0 that stays":             {"GET / HTTP/1.0\r\nHost: x\r\nConnection: Keep-Alive\r\n\r\n", true},
-		"HTTP/1.0 that cannot decide":     {"GET / HTTP/1.0\r\nHost: x\r\nConnection: Keep-Alive, close\r\n\r\n", false},
-		"two lines of which one closes":   {"GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n", false},
+		"HTTP/1.1":             {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", true},
+		"HTTP/1.1 that closes": {"GET / HTTP/1.1\r\nHost: x\r\nConnection: Close\r\n\r\n", false},
+		"HTTP/1.0":             {"GET / HTTP/1.0\r\nHost: x\r\n\r\n", false},
+		"HTTP/1.0 that stays":  {"GET / HTTP/1.0\r\nHost: x\r\nConnection: Keep-Alive\r\n\r\n", true},
+		"HTTP/1.0 that cannot decide": {
+			"GET / HTTP/1.0\r\nHost: x\r\nConnection: Keep-Alive, close\r\n\r\n", false,
+		},
+		"two lines of which one closes": {
+			"GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n", false,
+		},
 		"a close in the middle of a list": {"GET / HTTP/1.1\r\nHost: x\r\nConnection: a, close ,b\r\n\r\n", false},
 	} {
 		t.Run(name, func(t *testing.T) {

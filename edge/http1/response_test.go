@@ -24,23 +24,59 @@ func TestResponse(t *testing.T) {
 		keep       bool
 		fields     string
 	}{
-		"a sized one":             {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA: 1\r\n\r\n", 200, http1.Sized, 5, true, "A: 1\r\n"},
-		"no reason":               {"GET", "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", 200, http1.None, 0, true, ""},
-		"no reason nor space":     {"GET", "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", 200, http1.None, 0, true, ""},
-		"a chunked one":           {"GET", "HTTP/1.1 404 a b\xe9\tc\r\nTransfer-Encoding: chunked\r\n\r\n", 404, http1.Chunked, -1, true, ""},
-		"one until the end":       {"GET", "HTTP/1.1 200 OK\r\n\r\n", 200, http1.UntilClose, -1, false, ""},
-		"of HTTP/1.0":             {"GET", "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", 200, http1.Sized, 5, false, ""},
-		"of HTTP/1.0 that stays":  {"GET", "HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n", 200, http1.Sized, 5, true, ""},
-		"that closes":             {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\n", 200, http1.Sized, 5, false, ""},
-		"to HEAD":                 {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 200, http1.None, 5, true, ""},
-		"to HEAD, chunked":        {"HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 200, http1.None, -1, true, ""},
-		"to HEAD, no length":      {"HEAD", "HTTP/1.1 200 OK\r\n\r\n", 200, http1.None, -1, true, ""},
-		"304 with a length":       {"GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, http1.None, 5, true, ""},
-		"204":                     {"GET", "HTTP/1.1 204 No Content\r\n\r\n", 204, http1.None, 0, true, ""},
-		"103":                     {"GET", "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n", 103, http1.None, 0, true, "Link: a\r\n"},
-		"101":                     {"GET", "HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 101, http1.None, 0, true, ""},
-		"hop-by-hop fields go":    {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: a\r\nA: 1\r\nKeep-Alive: x\r\nTrailer: x\r\nHost: h\r\n\r\n", 200, http1.None, 0, true, "Host: h\r\n"},
-		"underscores are its own": {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX_Request_Id: 1\r\n\r\n", 200, http1.None, 0, true, "X_Request_Id: 1\r\n"},
+		"a sized one": {
+			"GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA: 1\r\n\r\n", 200, http1.Sized, 5, true, "A: 1\r\n",
+		},
+		"no reason": {
+			"GET", "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", 200, http1.None, 0, true, "",
+		},
+		"no reason nor space": {
+			"GET", "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", 200, http1.None, 0, true, "",
+		},
+		"a chunked one": {
+			"GET", "HTTP/1.1 404 a b\xe9\tc\r\nTransfer-Encoding: chunked\r\n\r\n", 404, http1.Chunked, -1, true,
+			"",
+		},
+		"one until the end": {"GET", "HTTP/1.1 200 OK\r\n\r\n", 200, http1.UntilClose, -1, false, ""},
+		"of HTTP/1.0": {
+			"GET", "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", 200, http1.Sized, 5, false, "",
+		},
+		"of HTTP/1.0 that stays": {
+			"GET", "HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n", 200, http1.Sized, 5,
+			true, "",
+		},
+		"that closes": {
+			"GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\n", 200, http1.Sized, 5,
+			false, "",
+		},
+		"to HEAD": {
+			"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 200, http1.None, 5, true, "",
+		},
+		"to HEAD, chunked": {
+			"HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 200, http1.None, -1, true, "",
+		},
+		"to HEAD, no length": {"HEAD", "HTTP/1.1 200 OK\r\n\r\n", 200, http1.None, -1, true, ""},
+		"304 with a length": {
+			"GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, http1.None, 5, true, "",
+		},
+		"204": {"GET", "HTTP/1.1 204 No Content\r\n\r\n", 204, http1.None, 0, true, ""},
+		"103": {
+			"GET", "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n", 103, http1.None, 0, true, "Link: a\r\n",
+		},
+		"101": {
+			"GET", "HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 101, http1.None, 0,
+			true, "",
+		},
+		"hop-by-hop fields go": {
+			"GET",
+			"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: a\r\nA: 1\r\n" +
+				"Keep-Alive: x\r\nTrailer: x\r\nHost: h\r\n\r\n",
+			200, http1.None, 0, true, "Host: h\r\n",
+		},
+		"underscores are its own": {
+			"GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX_Request_Id: 1\r\n\r\n", 200, http1.None, 0, true,
+			"X_Request_Id: 1\r\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var p http1.Parser
@@ -111,16 +147,36 @@ func TestAppendResponse(t *testing.T) {
 		in   http1.Answer
 		want string
 	}{
-		"sized":                  {http1.Answer{Status: 200, Fields: fields, Length: 5}, "HTTP/1.1 200 OK\r\nA: 1\r\nContent-Length: 5\r\n\r\n"},
-		"empty":                  {http1.Answer{Status: 404}, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"},
-		"chunked":                {http1.Answer{Status: 299, Length: -1}, "HTTP/1.1 299 \r\nTransfer-Encoding: chunked\r\n\r\n"},
-		"until the end":          {http1.Answer{Status: 200, Length: -1, Old: true, Close: true}, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"},
-		"to HTTP/1.0 that stays": {http1.Answer{Status: 200, Length: 1, Old: true}, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive\r\n\r\n"},
-		"to HEAD":                {http1.Answer{Status: 200, Length: 5, NoBody: true}, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"},
-		"to HEAD, no length":     {http1.Answer{Status: 200, Length: -1, NoBody: true}, "HTTP/1.1 200 OK\r\n\r\n"},
-		"204":                    {http1.Answer{Status: 204}, "HTTP/1.1 204 No Content\r\n\r\n"},
-		"103":                    {http1.Answer{Status: 103, Fields: fields}, "HTTP/1.1 103 Early Hints\r\nA: 1\r\n\r\n"},
-		"101":                    {http1.Answer{Status: 101, Upgrade: []byte("websocket")}, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"},
+		"sized": {
+			http1.Answer{Status: 200, Fields: fields, Length: 5},
+			"HTTP/1.1 200 OK\r\nA: 1\r\nContent-Length: 5\r\n\r\n",
+		},
+		"empty": {
+			http1.Answer{Status: 404}, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+		},
+		"chunked": {
+			http1.Answer{Status: 299, Length: -1}, "HTTP/1.1 299 \r\nTransfer-Encoding: chunked\r\n\r\n",
+		},
+		"until the end": {
+			http1.Answer{Status: 200, Length: -1, Old: true, Close: true},
+			"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+		},
+		"to HTTP/1.0 that stays": {
+			http1.Answer{Status: 200, Length: 1, Old: true},
+			"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive\r\n\r\n",
+		},
+		"to HEAD": {
+			http1.Answer{Status: 200, Length: 5, NoBody: true}, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+		},
+		"to HEAD, no length": {http1.Answer{Status: 200, Length: -1, NoBody: true}, "HTTP/1.1 200 OK\r\n\r\n"},
+		"204":                {http1.Answer{Status: 204}, "HTTP/1.1 204 No Content\r\n\r\n"},
+		"103": {
+			http1.Answer{Status: 103, Fields: fields}, "HTTP/1.1 103 Early Hints\r\nA: 1\r\n\r\n",
+		},
+		"101": {
+			http1.Answer{Status: 101, Upgrade: []byte("websocket")},
+			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, tt.want, string(http1.AppendResponse(nil, &tt.in)))
@@ -129,19 +185,24 @@ func TestAppendResponse(t *testing.T) {
 }
 
 func TestChunkHead(t *testing.T) {
-	for n, want := range map[int]string{1: "1\r\n", 0x10: "10\r\n", 0xabcde: "abcde\r\n", 1<<31 - 1: "7fffffff\r\n"} {
+	for n, want := range map[int]string{
+		1: "1\r\n", 0x10: "10\r\n", 0xabcde: "abcde\r\n", 1<<31 - 1: "7fffffff\r\n",
+	} {
 		var buf [http1.ChunkRoom]byte
 		assert.Equal(t, want, string(buf[http1.PutChunkHead(buf[:], n):]))
 	}
-	assert.Equal(t, "5\r\nhello\r\n0\r\n\r\n", string(http1.AppendLastChunk(http1.AppendChunk(nil, []byte("hello")), nil)))
+	out := http1.AppendLastChunk(http1.AppendChunk(nil, []byte("hello")), nil)
+	assert.Equal(t, "5\r\nhello\r\n0\r\n\r\n", string(out))
 	assert.Empty(t, http1.AppendChunk(nil, nil), "an empty chunk would end the body")
 }
 
 // FuzzResponse compares with net/http: what we accept and write anew, it reads as the same answer.
 func FuzzResponse(f *testing.F) {
 	for _, s := range []string{
-		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
-		"HTTP/1.0 200 OK\r\n\r\nok", "HTTP/1.1 304 N\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 204\r\nConnection: close, A\r\nA: b\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+		"HTTP/1.0 200 OK\r\n\r\nok", "HTTP/1.1 304 N\r\nContent-Length: 9\r\n\r\n",
+		"HTTP/1.1 204\r\nConnection: close, A\r\nA: b\r\n\r\n",
 	} {
 		f.Add([]byte(s))
 	}
@@ -156,7 +217,9 @@ func FuzzResponse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		out := http1.AppendResponse(nil, &http1.Answer{Status: a.Status, Fields: a.Fields, Length: a.Length, NoBody: p.Framing == http1.None})
+		out := http1.AppendResponse(nil, &http1.Answer{
+			Status: a.Status, Fields: a.Fields, Length: a.Length, NoBody: p.Framing == http1.None,
+		})
 		if a.Length == http1.Unknown && p.Framing != http1.None {
 			out = http1.AppendLastChunk(http1.AppendChunk(out, []byte(body)), &b.Trailers)
 		} else {

@@ -105,8 +105,8 @@ func appendUpgrade(dst, protocol []byte) []byte {
 // ChunkRoom is the space that PutChunkHead needs before the data of a chunk.
 const ChunkRoom = 10
 
-// PutChunkHead writes the size line of a chunk of n > 0 bytes so that it ends at buf[ChunkRoom], where the data
-// begins, and gives where it starts. The data must be followed by CRLF.
+// PutChunkHead writes the size line of a chunk of n > 0 bytes so that it ends at buf[ChunkRoom], where the
+// data begins, and gives where it starts. The data must be followed by CRLF.
 func PutChunkHead(buf []byte, n int) int {
 	buf[ChunkRoom-1], buf[ChunkRoom-2] = '\n', '\r'
 	i := ChunkRoom - 2

@@ -72,7 +72,8 @@ func repeatable(r *http1.Request) bool {
 	return false
 }
 
-// take gives a connection for r: a pooled one unless it must be fresh, a new one, or the next that comes free.
+// take gives a connection for r: a pooled one unless it must be fresh, a new one, or the next that comes
+// free.
 func (b *backend) take(r *http1.Request, fresh bool) (*conn, *balance.Failure) {
 	s := b.settings.Load()
 	now := b.t.now()

@@ -9,8 +9,8 @@ import (
 	"github.com/wedge-lb/wedge/edge/http1"
 )
 
-// A conn is one HTTP/1.1 connection to a backend: idle, or owned by one exchange. The Body of an answer is the
-// conn itself.
+// A conn is one HTTP/1.1 connection to a backend: idle, or owned by one exchange. The Body of an answer is
+// the conn itself.
 type conn struct {
 	backend  *backend
 	settings *Settings
@@ -31,7 +31,7 @@ type conn struct {
 
 func newConn(b *backend, sock *socket, s *Settings) *conn {
 	c := &conn{backend: b, settings: s, sock: sock, born: b.t.now()}
-	c.rd.Src = sock
+	c.rd.Src, c.rd.Max = sock, s.Limits.Head
 	c.parser.Limits = s.Limits
 	c.sender.init(c)
 	return c
@@ -80,7 +80,8 @@ func (c *conn) discard() {
 // Read reads of the answer's body. Only its owner calls it, between the head and Close.
 func (c *conn) Read(p []byte) (int, error) { return c.body.Read(p) }
 
-// Close ends the exchange: c goes back to its pool if both messages are complete and nothing came behind them.
+// Close ends the exchange: c goes back to its pool if both messages are complete and nothing came behind
+// them.
 func (c *conn) Close() error {
 	if c.answer == nil {
 		return nil
@@ -101,11 +102,14 @@ func (c *conn) Close() error {
 	if cap(c.out) > maxKept {
 		c.out = nil
 	}
+	if buf := c.rd.TakeBuffer(); cap(buf) <= maxKept {
+		c.rd.SetBuffer(buf)
+	}
 	c.backend.give(c, c.backend.t.now())
 	return nil
 }
 
-// maxKept bounds the memory for writing that an idle connection keeps.
+// maxKept bounds each of the two buffers that an idle connection keeps.
 const maxKept = 16 << 10
 
 // ended is the body of an answer that is over.

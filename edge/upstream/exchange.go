@@ -108,8 +108,9 @@ func (c *conn) receive(r *http1.Request, a *http1.Response) *balance.Failure {
 	return nil
 }
 
-// head reads one head and gives its length.
+// head reads one head and gives its length. All of it must come within the time for an answer.
 func (c *conn) head(r *http1.Request, a *http1.Response) (int, *balance.Failure) {
+	c.timeouts(c.settings.ResponseTimeout, c.settings.BodyTimeout)
 	for {
 		if buf := c.rd.Buffered(); len(buf) > 0 {
 			n, err := c.parser.Response(buf, r.Method, a)
@@ -119,6 +120,7 @@ func (c *conn) head(r *http1.Request, a *http1.Response) (int, *balance.Failure)
 			if !errors.Is(err, http1.ErrIncomplete) {
 				return 0, c.failed(err, true)
 			}
+			c.sock.readFor = 0 // a part does not earn more time
 		}
 		if err := c.fill(); err != nil {
 			return 0, c.failed(err, c.wrote())
@@ -127,11 +129,11 @@ func (c *conn) head(r *http1.Request, a *http1.Response) (int, *balance.Failure)
 	}
 }
 
-// fill reads once. While the request's body is being sent the backend may take its time.
+// fill reads once. While the request's body is being sent the backend may take its time to begin.
 func (c *conn) fill() error {
 	for {
 		err := c.rd.Fill()
-		if err == nil || !timedOut(err) || !c.sender.mayWait() {
+		if err == nil || !timedOut(err) || c.sock.readFor == 0 || !c.sender.mayWait() {
 			return err
 		}
 	}
@@ -154,7 +156,8 @@ func (c *conn) failed(err error, sent bool) *balance.Failure {
 		f.Kind, f.Err = balance.BadRequestBody, c.sender.badBody()
 	case timedOut(err), c.sender.stuck():
 		f.Kind = balance.TimedOut
-	case errors.As(err, &bad), errors.Is(err, http1.ErrBufferFull), errors.Is(err, errTooMany1xx), errors.Is(err, errNoUpgrade):
+	case errors.As(err, &bad), errors.Is(err, http1.ErrBufferFull), errors.Is(err, errTooMany1xx),
+		errors.Is(err, errNoUpgrade):
 		f.Kind = balance.BadAnswer
 	case errors.Is(err, io.EOF):
 		f.Err = io.ErrUnexpectedEOF

@@ -139,8 +139,8 @@ func TestGRPCLikeStream(t *testing.T) {
 	assert.Empty(t, body.closed, "a body that ended is not closed")
 }
 
-// frames is a backend that speaks HTTP/2 frame by frame: it tells the fields of each HEADERS frame and answers
-// 204 when the stream has ended.
+// frames is a backend that speaks HTTP/2 frame by frame: it tells the fields of each HEADERS frame and
+// answers 204 when the stream has ended.
 func frames(heads chan<- string) script {
 	return func(c net.Conn, r *bufio.Reader) {
 		_, _ = r.Discard(len(http2.ClientPreface))
@@ -252,7 +252,8 @@ func TestH2Failures(t *testing.T) {
 func TestH2OverTLSNeedsH2(t *testing.T) {
 	s, settings := secureBackend(t, "h1", echoHandler)
 	settings.Protocol = "h2"
-	_, _, err := fetch(transport(t, settings), backendAt(s.Listener.Addr().String(), "https"), request("GET", "/"))
+	b := backendAt(s.Listener.Addr().String(), "https")
+	_, _, err := fetch(transport(t, settings), b, request("GET", "/"))
 	var f *balance.Failure
 	require.ErrorAs(t, err, &f)
 }

@@ -79,8 +79,8 @@ func answerInMood(c net.Conn, mood int, token string) bool {
 	return true
 }
 
-// TestNoAnswerGoesToAnotherRequest mixes everything that can happen to connections: each answer that arrives is
-// the one to its own request, no POST arrives twice, and nothing is left open.
+// TestNoAnswerGoesToAnotherRequest mixes everything that can happen to connections: each answer that arrives
+// is the one to its own request, no POST arrives twice, and nothing is left open.
 func TestNoAnswerGoesToAnotherRequest(t *testing.T) {
 	var posts sync.Map
 	b, tr := rawBackend(t, moody(&posts)), transport(t, upstream.Settings{MaxConnections: 8})

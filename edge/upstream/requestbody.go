@@ -9,8 +9,8 @@ import (
 	"github.com/wedge-lb/wedge/edge/http1"
 )
 
-// A requestBody is a body on loan to net/http, whose goroutine may read it for longer than the exchange lasts:
-// after finish it gives nothing more.
+// A requestBody is a body on loan to net/http, whose goroutine may read it for longer than the exchange
+// lasts: after finish it gives nothing more.
 type requestBody struct {
 	src      io.Reader
 	trailers *http1.Fields

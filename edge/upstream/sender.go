@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"io"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ type sender struct {
 	stage  atomic.Int32
 	doneAt atomic.Int64
 	body   io.Reader
+	whole  bytes.Reader
 	length int64
 	last   *http1.Fields
 	buf    []byte
@@ -42,6 +44,10 @@ func (s *sender) init(c *conn) {
 // start sends the body of r.
 func (s *sender) start(r *http1.Request) {
 	s.body, s.length, s.last = r.Body, r.Length, r.Trailers
+	if r.Buffered != nil { // which can be sent again, unlike Body
+		s.whole.Reset(r.Buffered)
+		s.body = &s.whole
+	}
 	s.bodyErr, s.writeErr = nil, nil
 	s.buf = s.c.backend.buffer()
 	s.stage.Store(sending)
@@ -139,8 +145,8 @@ func (s *sender) mayWait() bool {
 // endTime is how long the last bytes of a body may take when the answer has been read already.
 const endTime = time.Second
 
-// finish waits for the sender to end, and ends it if the body has not: then the connection is closed, and so is
-// the body. It is true if the whole request was sent.
+// finish waits for the sender to end, and ends it if the body has not: then the connection is closed, and so
+// is the body. It is true if the whole request was sent.
 func (s *sender) finish() bool {
 	if !s.started {
 		return true
@@ -168,6 +174,7 @@ func (s *sender) join() {
 	s.started = false
 	s.c.backend.giveBuffer(s.buf)
 	s.buf, s.body, s.last = nil, nil, nil
+	s.whole.Reset(nil)
 }
 
 // badBody is the client's fault, once the sender is over.

@@ -66,9 +66,10 @@ func sameTLS(a, b *tls.Config) bool {
 		return true
 	}
 	roots := a.RootCAs == b.RootCAs || a.RootCAs != nil && b.RootCAs != nil && a.RootCAs.Equal(b.RootCAs)
-	return roots && a.ServerName == b.ServerName && a.MinVersion == b.MinVersion && a.MaxVersion == b.MaxVersion &&
-		a.InsecureSkipVerify == b.InsecureSkipVerify && a.GetClientCertificate == nil && b.GetClientCertificate == nil &&
-		a.VerifyConnection == nil && b.VerifyConnection == nil &&
+	hooks := a.GetClientCertificate != nil || b.GetClientCertificate != nil ||
+		a.VerifyConnection != nil || b.VerifyConnection != nil // functions cannot be compared
+	return roots && !hooks && a.ServerName == b.ServerName && a.MinVersion == b.MinVersion &&
+		a.MaxVersion == b.MaxVersion && a.InsecureSkipVerify == b.InsecureSkipVerify &&
 		slices.EqualFunc(a.Certificates, b.Certificates, func(x, y tls.Certificate) bool {
 			return slices.EqualFunc(x.Certificate, y.Certificate, bytes.Equal)
 		})

@@ -6,13 +6,13 @@ import (
 )
 
 // A socket is the backend's end of a TCP connection, below TLS if there is any. Reads and writes wait for at
-// most the time that readFor and writeFor say, or a quarter longer: timers are moved seldom. One goroutine may
-// read while another writes.
+// most the time that readFor and writeFor say, or a quarter longer: timers are moved seldom. One goroutine
+// may read while another writes.
 type socket struct {
 	net.Conn
 	direct
 	clock             func() int64
-	readFor, writeFor time.Duration // 0 = without end, once unbound
+	readFor, writeFor time.Duration // 0 = as long as the armed deadline says
 	readUntil         int64         // when the armed deadlines pass; 0 = none is armed
 	writeUntil        int64
 }

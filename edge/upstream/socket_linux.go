@@ -1,3 +1,5 @@
+//go:build linux && !386
+
 package upstream
 
 import (
@@ -8,10 +10,11 @@ import (
 	"unsafe"
 )
 
-// direct calls read and write on the bare descriptor, which never blocks, within the callbacks of a RawConn: the
-// runtime's poller and deadlines hold as ever, without the scheduler hearing of each call. A request that was
-// queued is written by the read that waits for its answer: the poller is told first to forget what it knew,
-// then the bytes are written, so that waiting at once, without a read that can only fail, misses nothing.
+// direct calls read and write on the bare descriptor, which never blocks, within the callbacks of a RawConn:
+// the runtime's poller and deadlines hold as ever, without the scheduler hearing of each call. A request
+// that was queued is written by the read that waits for its answer: the poller is told first to forget what
+// it knew, then the bytes are written, so that waiting at once, without a read that can only fail, misses
+// nothing.
 type direct struct {
 	raw                     syscall.RawConn
 	onRead, onWrite, onPeek func(fd uintptr) bool // bound once: a method value is an allocation

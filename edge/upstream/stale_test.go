@@ -30,9 +30,13 @@ func oneEach(closed chan<- struct{}) script {
 
 func TestStaleConnectionIsSeenBeforeAnythingIsSent(t *testing.T) {
 	for name, prepare := range map[string]func(*http1.Request){
-		"GET":           func(*http1.Request) {},
-		"POST":          func(r *http1.Request) { r.Method, r.Length, r.Buffered = []byte("POST"), 2, []byte("hi") },
-		"streamed POST": func(r *http1.Request) { r.Method, r.Length, r.Body = []byte("POST"), 2, strings.NewReader("hi") },
+		"GET": func(*http1.Request) {},
+		"POST": func(r *http1.Request) {
+			r.Method, r.Length, r.Buffered = []byte("POST"), 2, []byte("hi")
+		},
+		"streamed POST": func(r *http1.Request) {
+			r.Method, r.Length, r.Body = []byte("POST"), 2, strings.NewReader("hi")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			closed := make(chan struct{}, 10)
@@ -51,8 +55,8 @@ func TestStaleConnectionIsSeenBeforeAnythingIsSent(t *testing.T) {
 	}
 }
 
-// dropping answers the first request of a connection and closes it when it has read a second one, until it has
-// seen so many connections; seen counts the requests.
+// dropping answers the first request of a connection and closes it when it has read a second one, until it
+// has seen so many connections; seen counts the requests.
 func dropping(seen *atomic.Int64) script {
 	return func(c net.Conn, r *bufio.Reader) {
 		for first := true; readHead(r) != ""; first = false {
@@ -79,12 +83,37 @@ func TestIdempotentRequestIsRepeatedOnce(t *testing.T) {
 	}
 }
 
+func TestLargeBufferedBodyIsRepeatedWhole(t *testing.T) {
+	var conns atomic.Int64
+	b := rawBackend(t, func(c net.Conn, r *bufio.Reader) {
+		if conns.Add(1) > 1 {
+			echoing(c, r)
+			return
+		}
+		readHead(r)
+		say(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		readHead(r)
+		_, _ = r.Discard(100_000)
+	})
+	tr := transport(t, upstream.Settings{})
+	_, _, err := fetch(tr, b, request("GET", "/"))
+	require.NoError(t, err)
+	r := request("PUT", "/")
+	r.Buffered = []byte(strings.Repeat("x", 100_000))
+	r.Length = int64(len(r.Buffered))
+	_, body, err := fetch(tr, b, r)
+	require.NoError(t, err)
+	assert.True(t, string(r.Buffered) == body)
+}
+
 func TestRequestThatMayHaveArrivedIsNotRepeated(t *testing.T) {
 	for name, prepare := range map[string]func(*http1.Request){
-		"POST":         func(r *http1.Request) { r.Method = []byte("POST") },
-		"PATCH":        func(r *http1.Request) { r.Method = []byte("PATCH") },
-		"streamed PUT": func(r *http1.Request) { r.Method, r.Length, r.Body = []byte("PUT"), 2, strings.NewReader("hi") },
-		"an upgrade":   func(r *http1.Request) { r.Upgrade = []byte("websocket") },
+		"POST":  func(r *http1.Request) { r.Method = []byte("POST") },
+		"PATCH": func(r *http1.Request) { r.Method = []byte("PATCH") },
+		"streamed PUT": func(r *http1.Request) {
+			r.Method, r.Length, r.Body = []byte("PUT"), 2, strings.NewReader("hi")
+		},
+		"an upgrade": func(r *http1.Request) { r.Upgrade = []byte("websocket") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var seen atomic.Int64

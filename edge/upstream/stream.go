@@ -74,11 +74,11 @@ func (s *stream) answered() {
 
 // request puts r into net/http's form.
 func (s *stream) request() *http.Request {
-	r := s.r
+	r, to := s.r, s.t.b.key
 	authority := string(r.Authority)
 	q := &http.Request{
 		Method: string(r.Method),
-		URL:    &url.URL{Scheme: s.t.b.key.scheme, Host: s.t.b.key.address, Opaque: opaque(s.t.b.key.scheme, authority, r)},
+		URL:    &url.URL{Scheme: to.scheme, Host: to.address, Opaque: opaque(authority, r)},
 		Host:   authority,
 		Header: make(http.Header, len(r.Fields)+2),
 	}
@@ -109,7 +109,7 @@ func (s *stream) request() *http.Request {
 }
 
 // opaque has the path go out byte by byte as it is.
-func opaque(scheme, authority string, r *http1.Request) string {
+func opaque(authority string, r *http1.Request) string {
 	path := string(r.Path)
 	if strings.HasPrefix(path, "//") {
 		return "//" + authority + path // net/http takes scheme and host off again

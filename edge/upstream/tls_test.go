@@ -111,13 +111,13 @@ func TestTLSOfASilentPeer(t *testing.T) {
 }
 
 func TestReloadWithTheSameTLSKeepsConnections(t *testing.T) {
-	s, settings := secureBackend(t, "h1", echoHandler)
+	s, _ := secureBackend(t, "h1", echoHandler)
 	b := backendAt(s.Listener.Addr().String(), "https")
 	tr := transport(t, upstream.Settings{})
 	load := func(name string) {
 		roots := x509.NewCertPool()
 		roots.AddCert(s.Certificate())
-		tr.Configure("pool", upstream.Settings{Protocol: settings.Protocol, TLS: &tls.Config{RootCAs: roots, ServerName: name}})
+		tr.Configure("pool", upstream.Settings{TLS: &tls.Config{RootCAs: roots, ServerName: name}})
 		_, _, err := fetch(tr, b, request("GET", "/"))
 		require.NoError(t, err)
 	}

@@ -79,13 +79,13 @@ func request(method, path string) *http1.Request {
 }
 
 // fetch does one exchange and reads the whole answer.
-func fetch(tr *upstream.Transport, b *balance.Backend, r *http1.Request) (status int, body string, err error) {
+func fetch(tr *upstream.Transport, b *balance.Backend, r *http1.Request) (int, string, error) {
 	var a http1.Response
 	if err := tr.Do(b, r, &a); err != nil {
 		return 0, "", err
 	}
 	got, err := io.ReadAll(a.Body)
-	status = a.Status
+	status := a.Status
 	return status, string(got), errors.Join(err, a.Body.Close())
 }
 
@@ -167,11 +167,12 @@ func TestRequestOnTheWire(t *testing.T) {
 }
 
 func TestConnectionIsNotReusedAfter(t *testing.T) {
+	const wrong = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong"
 	for name, answer := range map[string]string{
 		"Connection: close":      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
 		"HTTP/1.0":               "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
-		"bytes behind the body":  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong",
-		"bytes behind a 204":     "HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong",
+		"bytes behind the body":  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + wrong,
+		"bytes behind a 204":     "HTTP/1.1 204 No Content\r\n\r\n" + wrong,
 		"bytes behind the chunk": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nwrong",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -226,12 +227,21 @@ func TestAnswerThatComesUnaskedIsNotDelivered(t *testing.T) {
 
 func TestAnswerBodies(t *testing.T) {
 	for name, tt := range map[string]struct{ method, answer, want string }{
-		"chunked":           {"GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3;x\r\ncde\r\n0\r\n\r\n", "abcde"},
-		"until the end":     {"GET", "HTTP/1.1 200 OK\r\n\r\nabcde", "abcde"},
-		"to HEAD":           {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", ""},
-		"a 304":             {"GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", ""},
-		"after hints":       {"GET", "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "ok"},
-		"larger than a buf": {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", 100000), strings.Repeat("x", 100000)},
+		"chunked": {
+			"GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3;x\r\ncde\r\n0\r\n\r\n",
+			"abcde",
+		},
+		"until the end": {"GET", "HTTP/1.1 200 OK\r\n\r\nabcde", "abcde"},
+		"to HEAD":       {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", ""},
+		"a 304":         {"GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", ""},
+		"after hints": {
+			"GET", "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+			"ok",
+		},
+		"larger than a buf": {
+			"GET", "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", 100000),
+			strings.Repeat("x", 100000),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := rawBackend(t, func(c net.Conn, r *bufio.Reader) {
@@ -281,7 +291,7 @@ func TestBadAnswers(t *testing.T) {
 	for name, answer := range map[string]string{
 		"not HTTP":              "SSH-2.0-OpenSSH_9.9\r\n",
 		"length and coding":     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
-		"an endless head":       "HTTP/1.1 200 OK\r\n" + strings.Repeat("A: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", 2000),
+		"an endless head":       "HTTP/1.1 200 OK\r\n" + strings.Repeat("A: aaaaaaaaaaaaaaaaaaaaaaa\r\n", 3000),
 		"an endless line":       "HTTP/1.1 200 " + strings.Repeat("a", 100_000),
 		"interim without end":   strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 20),
 		"a switch not asked":    "HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
@@ -326,6 +336,26 @@ func TestBlackHole(t *testing.T) {
 	assert.True(t, sent)
 	assert.Less(t, time.Since(start), 2*time.Second)
 	assert.Equal(t, 0, stat(t, tr).Open)
+}
+
+func TestHeadThatDrips(t *testing.T) {
+	b := rawBackend(t, func(c net.Conn, r *bufio.Reader) {
+		readHead(r)
+		say(c, "HTTP/1.1 200 OK\r\nA: ")
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for range tick.C {
+			if _, err := io.WriteString(c, "a"); err != nil {
+				return
+			}
+		}
+	})
+	tr := transport(t, upstream.Settings{ResponseTimeout: 100 * time.Millisecond})
+	start := time.Now()
+	_, _, err := fetch(tr, b, request("GET", "/"))
+	kind, _ := kindOf(t, err)
+	assert.Equal(t, balance.TimedOut, kind)
+	assert.Less(t, time.Since(start), 5*time.Second)
 }
 
 func TestBodyThatStops(t *testing.T) {
@@ -378,7 +408,10 @@ func TestMaxConnections(t *testing.T) {
 		_, _, err := fetch(tr, b, request("GET", "/1"))
 		first <- err
 	}()
-	require.Eventually(t, func() bool { l := tr.Stats(); return len(l) == 1 && l[0].Open == 1 }, time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		l := tr.Stats()
+		return len(l) == 1 && l[0].Open == 1
+	}, time.Second, time.Millisecond)
 
 	_, _, err := fetch(tr, b, request("GET", "/2"))
 	kind, sent := kindOf(t, err)

@@ -18,8 +18,8 @@ const Idle = 600 * time.Millisecond
 // settle lets the last bytes reach the origin.
 const settle = 50 * time.Millisecond
 
-// Run plays the cases in so many lanes beside each other, each with an origin of its own, and reports each case
-// as a subtest. For each lane start gives the address of a proxy in front of that origin.
+// Run plays the cases in so many lanes beside each other, each with an origin of its own, and reports each
+// case as a subtest. For each lane start gives the address of a proxy in front of that origin.
 func Run(t *testing.T, cases []Case, lanes int, start func(origin net.Addr) (proxy string)) {
 	problems := make([][]string, len(cases))
 	var wg sync.WaitGroup
