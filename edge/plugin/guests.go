@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -144,6 +143,3 @@ func (g *Guests) Set() *balance.Set { return g.set.Load() }
 
 // Live is how many instances can serve.
 func (g *Guests) Live() int { return int(g.free.live.Load()) }
-
-// String names the guests in errors.
-func (g *Guests) String() string { return fmt.Sprintf("%d guests of %s", g.Live(), g.module.name) }

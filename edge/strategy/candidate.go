@@ -130,6 +130,9 @@ func (s *Strategy) Commit(c *Candidate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old, g := s.current, &c.generation
+	if g.code == nil {
+		return // committed or discarded already
+	}
 	g.number = 1
 	changed := true
 	if old != nil {

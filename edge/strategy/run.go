@@ -3,6 +3,8 @@ package strategy
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -55,13 +57,10 @@ func (s *Strategy) work(ctx context.Context) time.Duration {
 func (s *Strategy) hold() []*guests {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var list []*guests
-	if s.current != nil {
-		for _, g := range s.current.guests {
-			list = append(list, g)
-		}
+	if s.current == nil {
+		return nil
 	}
-	return list
+	return slices.Collect(maps.Values(s.current.guests))
 }
 
 // tend keeps the guests of one pool in order, and tells when it wants to be called again.

@@ -2,6 +2,7 @@ package strategy
 
 import (
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -57,6 +58,7 @@ type Status struct {
 	Generation int    // counts the generations that served; 0 = none yet
 	Pools      []string
 	Instances  int      // that can serve, of all pools
+	Memory     int64    // bytes of those that are idle at the moment
 	Attributes []string // what it sees of a request
 
 	Faults      map[string]uint64 // by kind, of all generations; kinds without any are left out
@@ -78,18 +80,26 @@ func (s *Strategy) Status() Status {
 	st.LastFault, st.LastFaultAt = s.faults.last, s.faults.at
 	s.faults.mu.Unlock()
 
+	for _, g := range s.describe(&st) {
+		st.Pools = append(st.Pools, g.pool.Name())
+		st.Instances += g.Live()
+		st.Memory += g.Memory()
+	}
+	slices.Sort(st.Pools)
+	return st
+}
+
+// describe fills in what is known of the generation that serves, and gives its guests.
+func (s *Strategy) describe(st *Status) []*guests {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if g := s.current; g != nil {
-		st.Use, st.Digest, st.Generation = g.spec.Use, g.spec.Digest, g.number
-		st.Attributes = g.attributes()
-		for pool, held := range g.guests {
-			st.Pools = append(st.Pools, pool.Name())
-			st.Instances += held.Live()
-		}
-		slices.Sort(st.Pools)
+	g := s.current
+	if g == nil {
+		return nil
 	}
-	return st
+	st.Use, st.Digest, st.Generation = g.spec.Use, g.spec.Digest, g.number
+	st.Attributes = g.attributes()
+	return slices.Collect(maps.Values(g.guests))
 }
 
 // attributes lists what the strategy sees of a request; it is the same for every pool unless the plugin
