@@ -62,7 +62,7 @@ func (p *Parser) checkField(f Field) (nameKind, error) {
 	kind := kindOf(f.Name)
 	switch kind {
 	case plain:
-		if hasUnderline(f.Name) && aliases(f.Name) {
+		if hasUnderline(f.Name) && isReserved(f.Name) {
 			return plain, errAlias
 		}
 		return plain, nil

@@ -46,7 +46,7 @@ func fieldLine(buf []byte, i int, request bool) (f Field, kind nameKind, next in
 	}
 	f.Name = buf[start:i]
 	kind = kindOf(f.Name)
-	if request && bits&isUnderline != 0 && aliases(f.Name) {
+	if request && bits&isUnderline != 0 && isReserved(f.Name) {
 		return f, plain, 0, errAlias
 	}
 	for i++; i < len(buf) && (buf[i] == ' ' || buf[i] == '\t'); i++ {

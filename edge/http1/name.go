@@ -47,9 +47,9 @@ func kindIf(name []byte, want string, k nameKind) nameKind {
 	return plain
 }
 
-// forwarding are the names by which proxies tell who the client is, beside those that begin with
-// x-forwarded-.
-var forwarding = []string{
+// reserved are names that say who the client is, what it may do or how the content is read, beside those that
+// begin with x-forwarded-.
+var reserved = []string{
 	"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "x-request-id",
 	"x-original-url", "x-rewrite-url", "x-http-method-override",
 	"authorization", "proxy-authorization", "cookie", "content-type", "content-encoding",
@@ -57,9 +57,9 @@ var forwarding = []string{
 
 const forwardedPrefix = "x-forwarded-"
 
-// aliases tells whether name, with a hyphen for each underscore, is one that frames, routes or tells who the
-// client is: gateways in the manner of CGI (RFC 3875 4.1.18) take both spellings for the same field.
-func aliases(name []byte) bool {
+// isReserved tells whether name, with a hyphen for each underscore, frames, routes or is reserved: gateways in
+// the manner of CGI (RFC 3875 4.1.18) take both spellings for the same field.
+func isReserved(name []byte) bool {
 	var mem [32]byte
 	if len(name) > len(mem) {
 		return hasPrefixDashed(name)
@@ -74,7 +74,7 @@ func aliases(name []byte) bool {
 	if kindOf(dashed) != plain || hasPrefixDashed(dashed) {
 		return true
 	}
-	for _, f := range forwarding {
+	for _, f := range reserved {
 		if EqualFold(dashed, f) {
 			return true
 		}
@@ -99,7 +99,7 @@ func hasPrefixDashed(name []byte) bool {
 }
 
 // notTrailers are plain names that must not be merged from a trailer section (RFC 9110 6.5.1), beside those
-// that kindOf and the forwarding names cover.
+// that isReserved covers.
 var notTrailers = []string{
 	"set-cookie", "www-authenticate", "proxy-authenticate", "content-range", "cache-control", "max-forwards",
 	"range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "age", "date",
@@ -111,7 +111,7 @@ var notTrailers = []string{
 // TrailerAllowed tells whether a trailer field of that name may be passed on: it neither frames, routes,
 // authenticates nor changes how the message is read. The name must be valid.
 func TrailerAllowed(name []byte) bool {
-	if len(name) == 0 || name[0] == ':' || aliases(name) {
+	if len(name) == 0 || name[0] == ':' || isReserved(name) {
 		return false
 	}
 	for _, f := range notTrailers {
