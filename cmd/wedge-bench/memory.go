@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+const (
+	idleConnections = 5000
+	warmConnections = 300
+	settle          = 3 * time.Second // after which memory is looked at
+)
+
+// memory measures what idle TLS connections cost a contender that was just started: each has had one request.
+func (a *arena) memory(ctx context.Context, r *running) (figures, error) {
+	if err := enoughFiles(idleConnections + 2000); err != nil {
+		return figures{}, err
+	}
+	if _, err := a.crowd(ctx, r, warmConnections, time.Second); err != nil {
+		return figures{}, fmt.Errorf("warm-up: %w", err)
+	}
+	if err := pause(ctx, settle/2); err != nil {
+		return figures{}, err
+	}
+	before, err := groupMemory(r.group())
+	if err != nil {
+		return figures{}, err
+	}
+	with, err := a.crowd(ctx, r, idleConnections, settle)
+	if err != nil {
+		return figures{}, err
+	}
+	return figures{Memory: float64(with-before) / 1024 / idleConnections}, nil
+}
+
+// crowd lets a subcommand open n connections, waits, and tells the contender's memory while they are open.
+func (a *arena) crowd(ctx context.Context, r *running, n int, wait time.Duration) (int64, error) {
+	input, keep, err := os.Pipe()
+	if err != nil {
+		return 0, err
+	}
+	defer input.Close()
+	defer keep.Close()
+	p, err := startProcess(launch{
+		args: []string{a.program, "idle", "-connections", strconv.Itoa(n), r.site.address()},
+		env:  oneProcessor(), input: input,
+	}, a.opt.loadCPU)
+	if err != nil {
+		return 0, err
+	}
+	defer p.stop()
+	if err := poll(ctx, startTime, func() error { return said(p, 1) }); err != nil {
+		return 0, err
+	}
+	if err := pause(ctx, wait); err != nil {
+		return 0, err
+	}
+	used, err := groupMemory(r.group())
+	if err != nil {
+		return 0, err
+	}
+	keep.Close()
+	if err := p.end(ctx); err != nil {
+		return 0, err
+	}
+	return used, errors.Join(said(p, 2), r.ended())
+}
+
+// said tells whether a subcommand has printed its nth tally, and what is wrong with those that it has.
+func said(p *process, nth int) error {
+	d := json.NewDecoder(p.out.reader())
+	for i := range nth {
+		var t tally
+		if err := d.Decode(&t); errors.Is(err, io.EOF) {
+			return errors.Join(fmt.Errorf("%s: %d of %d tallies", p.name, i, nth), p.ended())
+		} else if err != nil {
+			return fmt.Errorf("%w: %s: %w", errEnded, p.name, err)
+		}
+		if t.Error != "" {
+			return fmt.Errorf("%w: %d of %d connections: %s", errEnded, t.Errors, t.Errors+t.Done, t.Error)
+		}
+	}
+	return nil
+}
+
+// enoughFiles lets this process and those that it starts open n files, if the system allows it.
+func enoughFiles(n uint64) error {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return fmt.Errorf("open files: %w", err)
+	}
+	if l.Max < n {
+		return fmt.Errorf("%d open files are allowed, %d are needed: raise ulimit -Hn", l.Max, n)
+	}
+	l.Cur = l.Max
+	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &l)
+}

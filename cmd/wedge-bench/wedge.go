@@ -1,0 +1,91 @@
+package main
+
+import (
+	_ "embed"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+const edgeName = "wedge"
+
+// abstain is the source's testdata/abstain.wat: a strategy that leaves every choice to the edge.
+//
+//go:embed testdata/abstain.wasm
+var abstain []byte
+
+// An edgeStrategy is one way to run the edge.
+type edgeStrategy struct {
+	name, use, options string
+	cookie             string // that pins a client, by the prefix of its name
+}
+
+// pick is what the edge runs in every scenario but the one that compares strategies.
+var pick = edgeStrategy{use: "builtin/stateless", options: "{ algorithm: round_robin }"}
+
+// strategies are compared with each other; the first is what the others are measured by.
+var strategies = []edgeStrategy{
+	{name: "abstain", use: "abstain", options: "{}"},
+	{name: "stateless", use: "builtin/stateless", options: "{ algorithm: round_robin }"},
+	{name: "stateless p2c", use: "builtin/stateless", options: "{ algorithm: p2c }"},
+	{name: "ip-affinity", use: "builtin/ip-affinity", options: "{}"},
+	{name: "cookie-sticky", use: "builtin/cookie-sticky", options: "{}", cookie: "wedge-"},
+	{name: "consistent-hash", use: "builtin/consistent-hash", options: "{ key: [header:accept-language] }"},
+}
+
+// edge makes the contender that runs the edge with one strategy.
+func (e edgeStrategy) edge(program string) contender {
+	c := contender{
+		name: edgeName, program: program, version: []string{"--version"}, cookie: e.cookie,
+		launch: e.launch, admin: func(s site) string { return filepath.Join(s.dir, "state", "admin.sock") },
+	}
+	if e.name != "" {
+		c.name += " " + e.name
+	}
+	return c
+}
+
+func oneEdge(program string) []contender { return []contender{pick.edge(program)} }
+
+func strategyEdges(program string) []contender {
+	var list []contender
+	for _, s := range strategies {
+		list = append(list, s.edge(program))
+	}
+	return list
+}
+
+func (e edgeStrategy) launch(program string, s site) (launch, error) {
+	listener, secure := "http", ""
+	if s.secure {
+		listener, secure = "https", fmt.Sprintf("tls: { certificate: %q, key: %q }, ", s.pair.certificate, s.pair.key)
+	}
+	plugin, err := s.file("abstain.wasm", string(abstain))
+	if err != nil {
+		return launch{}, err
+	}
+	var c strings.Builder
+	fmt.Fprintf(&c, `version: 1
+state_dir: %q
+server:
+  listen: { %s: %q }
+  drain_timeout: 1s
+  limits: { connections: 20000, connections_per_address: 20000 }
+logging: { level: warn, access: { format: "off" } }
+plugins:
+  abstain: { source: %q }
+strategies:
+  bench: { use: %s, options: %s }
+pools:
+  bench:
+    strategy: bench
+    health: { active: { path: /, interval: 5s } }
+    backends:
+`, filepath.Join(s.dir, "state"), listener, s.address(), plugin, e.use, e.options)
+	for i, b := range s.backends {
+		fmt.Fprintf(&c, "      - { id: b%d, url: \"http://%s\" }\n", i+1, b)
+	}
+	fmt.Fprintf(&c, "sites:\n  - { hosts: [localhost], %sroutes: [{ pool: bench }] }\n", secure)
+	path, err := s.file("wedge.yaml", c.String())
+	return launch{args: []string{program, "run", "-c", path}, env: oneProcessor()}, err
+}
