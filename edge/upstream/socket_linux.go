@@ -14,7 +14,8 @@ import (
 // the runtime's poller and deadlines hold as ever, without the scheduler hearing of each call. A request
 // that was queued is written by the read that waits for its answer: the poller is told first to forget what
 // it knew, then the bytes are written, so that waiting at once, without a read that can only fail, misses
-// nothing.
+// nothing that comes after. What came before it would miss, so the first read of a connection looks; later, bytes
+// that no request asked for are not an answer to wait less for.
 type direct struct {
 	raw                     syscall.RawConn
 	onRead, onWrite, onPeek func(fd uintptr) bool // bound once: a method value is an allocation
@@ -30,6 +31,7 @@ type direct struct {
 
 	queued []byte
 	wrote  int  // bytes of what was queued last that were written
+	fresh  bool // nothing was read yet
 	check  bool // see that nothing came before the queued bytes are written
 	dead   bool // something did, or the end
 	noWait bool // reads give errWouldWait instead of waiting
@@ -48,6 +50,7 @@ func newSocket(c *net.TCPConn, clock func() int64) (*socket, error) {
 		return nil, err
 	}
 	s := &socket{Conn: c, clock: clock}
+	s.fresh = true
 	s.raw, s.onRead, s.onWrite, s.onPeek = raw, s.tryRead, s.tryWrite, s.tryPeek
 	return s, nil
 }
@@ -93,7 +96,13 @@ func (s *socket) Read(p []byte) (int, error) {
 
 func (s *socket) tryRead(fd uintptr) bool {
 	if len(s.queued) > 0 {
-		return s.writeQueued(fd)
+		if s.writeQueued(fd) {
+			return true
+		}
+		if !s.fresh {
+			return false
+		}
+		s.fresh = false // a backend that spoke first has had its event: look
 	}
 	for {
 		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd,
@@ -117,7 +126,7 @@ func (s *socket) tryRead(fd uintptr) bool {
 	}
 }
 
-// writeQueued is false, as all is written, for the poller to wait for the answer.
+// writeQueued is false if all is written and the answer is to be waited for.
 func (s *socket) writeQueued(fd uintptr) bool {
 	if s.check {
 		s.check = false
