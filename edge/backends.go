@@ -30,6 +30,7 @@ func planBackends(c *config.Config, pools map[string]*poolPlan) (
 		}
 		settings[name] = upstream.Settings{
 			Protocol: up.Protocol, ConnectTimeout: up.ConnectTimeout, ResponseTimeout: up.ResponseTimeout,
+			BodyTimeout:    up.BodyTimeout,
 			MaxConnections: up.MaxConnections, TLS: secure,
 		}
 		checks = append(checks, healthConfig(p, secure))

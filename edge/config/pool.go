@@ -89,6 +89,8 @@ type Upstream struct {
 	// response's head.
 	ConnectTimeout  time.Duration `yaml:"connect_timeout" default:"3s" min:"1ms" max:"10m"`
 	ResponseTimeout time.Duration `yaml:"response_timeout" default:"30s" min:"1ms" max:"24h"`
+	// BodyTimeout is for each step of a body: a stream that is silent for longer is cut.
+	BodyTimeout time.Duration `yaml:"body_timeout" default:"5m" min:"1ms" max:"24h"`
 	MaxConnections  int           `yaml:"max_connections" default:"1024" min:"1" max:"1000000"` // to a backend
 	TLS             UpstreamTLS   `yaml:"tls"`                                                  // for https URLs
 }
