@@ -18,8 +18,7 @@ func withProtocols(c *tls.Config, protocols []string) *tls.Config {
 	if get := c.GetConfigForClient; get != nil {
 		c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			chosen, err := get(hello)
-			if chosen == nil || err != nil ||
-				chosen.DynamicRecordSizingDisabled && slices.Equal(chosen.NextProtos, protocols) {
+			if chosen == nil || err != nil || slices.Equal(chosen.NextProtos, protocols) {
 				return chosen, err
 			}
 			chosen = chosen.Clone()

@@ -295,6 +295,7 @@ func TestClosingTheBodyWakesItsReader(t *testing.T) {
 }
 
 func TestUpgrade(t *testing.T) {
+	t.Parallel()
 	e := start(t, func(x *proxy.Exchange) {
 		if x.Request.Upgrade == nil {
 			_, err := x.Reply.Switch([]byte("x"), nil)
@@ -345,6 +346,7 @@ func TestUpgrade(t *testing.T) {
 }
 
 func TestHalfOfATunnelMayBeClosed(t *testing.T) {
+	t.Parallel()
 	e := start(t, func(x *proxy.Exchange) {
 		s, err := x.Reply.Switch(x.Request.Upgrade, nil)
 		if !assert.NoError(t, err) {

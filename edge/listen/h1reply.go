@@ -111,6 +111,9 @@ func (r *h1Reply) Head(status int, f http1.Fields, length int64) error {
 	r.out = http1.AppendResponse(r.out, &r.answer)
 	r.answer.Fields = nil
 	r.advertise(f)
+	if h.parser.Framing == http1.Chunked {
+		h.conn.socket.patient.Store(true)
+	}
 	r.state = replyHead
 	return nil
 }

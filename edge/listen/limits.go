@@ -18,7 +18,9 @@ type Limits struct {
 	HeaderTimeout    time.Duration // from the first byte of a head to its last; default 10 s
 	IdleTimeout      time.Duration // without a request; default 75 s
 	BodyTimeout      time.Duration // without a byte of a body, read or written; default 30 s
-	TunnelTimeout    time.Duration // without a byte in either direction after an upgrade; default 1 h
+	// TunnelTimeout is without a byte in either direction after an upgrade; default 1 h. It is also that of a
+	// body of undeclared length once its answer has begun: the two are a conversation then, as in gRPC.
+	TunnelTimeout time.Duration
 	// MinRate is what a client must take or send in bytes a second, once BodyTimeout in all was spent waiting
 	// for it; default 256.
 	MinRate int

@@ -35,6 +35,7 @@ func within(t *testing.T, c net.Conn, least, most time.Duration) string {
 }
 
 func TestAnIdleConnectionIsClosed(t *testing.T) {
+	t.Parallel()
 	e := start(t, say, limits(func(l *listen.Limits) { l.IdleTimeout = 300 * time.Millisecond }))
 	assert.Empty(t, within(t, e.dial(), 200*time.Millisecond, time.Second), "before the first request")
 	c := e.dial()
@@ -45,6 +46,7 @@ func TestAnIdleConnectionIsClosed(t *testing.T) {
 }
 
 func TestASlowHeadIsAnsweredAndClosed(t *testing.T) {
+	t.Parallel()
 	e := start(t, say, limits(func(l *listen.Limits) { l.HeaderTimeout = 500 * time.Millisecond }))
 	slow := func(c net.Conn) {
 		for i := 0; ; i++ {
@@ -74,6 +76,7 @@ func TestASlowHeadIsAnsweredAndClosed(t *testing.T) {
 }
 
 func TestASlowHandlerDoesNotCountAsASlowHead(t *testing.T) {
+	t.Parallel()
 	e := start(t, func(x *proxy.Exchange) {
 		<-time.After(700 * time.Millisecond)
 		say(x)
@@ -87,6 +90,7 @@ func TestASlowHandlerDoesNotCountAsASlowHead(t *testing.T) {
 }
 
 func TestASlowBodyIsGivenUp(t *testing.T) {
+	t.Parallel()
 	e := start(t, say, limits(func(l *listen.Limits) { l.BodyTimeout, l.MinRate = 300*time.Millisecond, 1000 }))
 	for name, drip := range map[string]time.Duration{"silent": time.Hour, "a byte now and then": 50 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
@@ -111,6 +115,7 @@ func TestASlowBodyIsGivenUp(t *testing.T) {
 }
 
 func TestABodyAtTheMinimumRateIsTaken(t *testing.T) {
+	t.Parallel()
 	e := start(t, say, limits(func(l *listen.Limits) { l.BodyTimeout, l.MinRate = 200*time.Millisecond, 1000 }))
 	c := e.dial()
 	write(t, c, "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 2000\r\n\r\n")
@@ -125,6 +130,7 @@ func TestABodyAtTheMinimumRateIsTaken(t *testing.T) {
 }
 
 func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
+	t.Parallel()
 	failed := make(chan error, 1)
 	e := start(t, func(x *proxy.Exchange) {
 		x.Reply.Head(200, nil, -1)
@@ -153,6 +159,7 @@ func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
 }
 
 func TestASilentBodyIsGivenUpOnStreams(t *testing.T) {
+	t.Parallel()
 	failed := make(chan error, 1)
 	e := start(t, func(x *proxy.Exchange) {
 		_, err := io.Copy(io.Discard, x.Request.Body)
@@ -179,6 +186,70 @@ func TestASilentBodyIsGivenUpOnStreams(t *testing.T) {
 	})
 }
 
+func TestAConversationMayBeQuiet(t *testing.T) {
+	t.Parallel()
+	e := start(t, echoParts, limits(func(l *listen.Limits) { l.BodyTimeout = 200 * time.Millisecond }))
+	e.each(t, func(t *testing.T, w way) {
+		body, end := io.Pipe()
+		r, err := http.NewRequest("POST", w.url, body)
+		require.NoError(t, err)
+		a, err := w.client.Do(r)
+		require.NoError(t, err)
+		got := make([]byte, 4)
+		for range 3 {
+			<-time.After(500 * time.Millisecond)
+			write(t, end, "part")
+			_, err = io.ReadFull(a.Body, got)
+			require.NoError(t, err)
+			assert.Equal(t, "part", string(got))
+		}
+		end.Close()
+		assert.Empty(t, readAll(t, a))
+	})
+}
+
+// echoParts sends each part of the body back at once.
+func echoParts(x *proxy.Exchange) {
+	x.Reply.Head(200, nil, -1)
+	x.Reply.Flush()
+	var buf [512]byte
+	for {
+		n, err := x.Request.Body.Read(buf[:])
+		if n > 0 {
+			x.Reply.Write(buf[:n])
+			x.Reply.Flush()
+		}
+		if err == io.EOF {
+			x.Reply.End(nil)
+			return
+		}
+		if err != nil {
+			x.Reply.Cut()
+			return
+		}
+	}
+}
+
+func TestAQuietAnswerIsNotCut(t *testing.T) {
+	t.Parallel()
+	e := start(t, func(x *proxy.Exchange) {
+		x.Reply.Head(200, nil, -1)
+		for range 3 {
+			x.Reply.Write([]byte("event"))
+			x.Reply.Flush()
+			<-time.After(500 * time.Millisecond)
+		}
+		x.Reply.End(nil)
+	}, limits(func(l *listen.Limits) {
+		l.BodyTimeout, l.HeaderTimeout, l.IdleTimeout = 200*time.Millisecond, 200*time.Millisecond, 300*time.Millisecond
+	}))
+	e.each(t, func(t *testing.T, w way) {
+		a, err := w.client.Get(w.url)
+		require.NoError(t, err)
+		assert.Equal(t, "eventeventevent", readAll(t, a))
+	})
+}
+
 func TestAStalledHandshakeIsGivenUp(t *testing.T) {
 	e := start(t, say, limits(func(l *listen.Limits) { l.HandshakeTimeout = 300 * time.Millisecond }))
 	for name, hello := range map[string]string{"silent": "", "half a hello": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"} {
@@ -194,6 +265,7 @@ func TestAStalledHandshakeIsGivenUp(t *testing.T) {
 }
 
 func TestDeadlinesEndWithWhatTheyAreFor(t *testing.T) {
+	t.Parallel()
 	e := start(t, say, limits(func(l *listen.Limits) {
 		l.HandshakeTimeout, l.HeaderTimeout, l.BodyTimeout = 200*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond
 	}))

@@ -239,6 +239,7 @@ func TestCutIsAnErrorToTheClient(t *testing.T) {
 }
 
 func TestAClientThatLeavesAborts(t *testing.T) {
+	t.Parallel()
 	began, aborted := make(chan struct{}), make(chan bool, 1)
 	e := start(t, func(x *proxy.Exchange) {
 		interrupted := make(chan struct{})

@@ -25,12 +25,27 @@ const (
 	H3
 )
 
+// TCP is what p negotiates over TLS.
+func (p Protocols) TCP() []string {
+	var names []string
+	if p&H2 != 0 {
+		names = append(names, "h2")
+	}
+	if p&H1 != 0 {
+		names = append(names, "http/1.1")
+	}
+	return append(names, acmeProtocol)
+}
+
 // Options are what a Server works with for its whole life.
 type Options struct {
 	Handler Handler
-	// TLS is for ServeTLS and ServeQUIC; usually its GetConfigForClient decides by server name. The
-	// application protocols are set by the Server in copies of it and of what GetConfigForClient gives.
-	TLS       *tls.Config
+	// TLS is for ServeTLS; usually its GetConfigForClient decides by server name. The application protocols
+	// are set by the Server, in a copy of it, and of what GetConfigForClient gives unless NextProtos is
+	// Protocols.TCP() there: that saves a copy for each connection.
+	TLS *tls.Config
+	// QUIC is TLS for ServeQUIC, with NextProtos "h3"; default TLS.
+	QUIC      *tls.Config
 	Protocols Protocols // spoken over TLS and QUIC; default all. Plain TCP is h1 always.
 	Limits    Limits
 	// Guard tells, once for each connection, which hosts its handshake stands for; nil = all.
@@ -48,6 +63,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.TLS == nil {
 		o.TLS = &tls.Config{}
+	}
+	if o.QUIC == nil {
+		o.QUIC = o.TLS
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -20,6 +20,7 @@ const (
 	h3StreamWindowMax = 512 << 10
 	h3ConnWindow      = 128 << 10
 	h3ConnWindowMax   = 1 << 20
+	h3KeepAlive       = 30 * time.Second
 	h3UniStreams      = 8 // control and two for QPACK, and some that are of no use
 
 	// h3Grace is how long after GOAWAY a request that was on its way may still come.
@@ -27,10 +28,7 @@ const (
 	h3Look  = 50 * time.Millisecond
 )
 
-var (
-	errTooMany = errors.New("listen: connection over a limit")
-	errDrained = errors.New("listen: draining")
-)
+var errTooMany = errors.New("listen: connection over a limit")
 
 // A quicFront is one UDP listener with its connections, served by quic-go.
 type quicFront struct {
@@ -66,7 +64,7 @@ func newQUICFront(s *Server, c net.PacketConn) (*quicFront, error) {
 		Logger:         slog.New(slog.DiscardHandler),
 	}
 	var err error
-	f.listener, err = f.transport.Listen(withProtocols(s.opt.TLS, []string{http3.NextProtoH3}), f.config(nil))
+	f.listener, err = f.transport.Listen(withProtocols(s.opt.QUIC, []string{http3.NextProtoH3}), f.config(nil))
 	return f, err
 }
 
@@ -91,6 +89,7 @@ func (f *quicFront) config(*quic.ClientInfo) *quic.Config {
 		MaxConnectionReceiveWindow:     h3ConnWindowMax,
 		MaxIncomingStreams:             int64(l.Streams),
 		MaxIncomingUniStreams:          h3UniStreams,
+		KeepAlivePeriod:                min(l.IdleTimeout/3, h3KeepAlive), // for quiet streams; http3 ends idleness
 	}
 }
 

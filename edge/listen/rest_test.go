@@ -15,6 +15,7 @@ import (
 const asleep = 2600 * time.Millisecond
 
 func TestAConnectionAtRestServesOn(t *testing.T) {
+	t.Parallel()
 	e := start(t, say)
 	conns := map[string]net.Conn{"plain": e.dial(), "TLS": e.dialTLS("http/1.1")}
 	readers := map[string]*bufio.Reader{}
@@ -54,6 +55,7 @@ func TestAConnectionAtRestIsIdleStill(t *testing.T) {
 }
 
 func TestHalfARecordDoesNotWakeARequest(t *testing.T) {
+	t.Parallel()
 	e := start(t, say)
 	raw, err := net.Dial("tcp", e.secure)
 	require.NoError(t, err)

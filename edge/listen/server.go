@@ -2,7 +2,6 @@ package listen
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -67,7 +66,7 @@ func (s *Server) ServeTCP(ctx context.Context, l net.Listener) error {
 // ServeTLS is ServeTCP with TLS: h2 and h1 by ALPN. A client that offers none speaks h1; one that came for
 // acme-tls/1 has what it wants once the handshake is done.
 func (s *Server) ServeTLS(ctx context.Context, l net.Listener) error {
-	return s.serve(ctx, newTCPFront(s, l, s.tcpTLS()))
+	return s.serve(ctx, newTCPFront(s, l, withProtocols(s.opt.TLS, s.opt.Protocols.TCP())))
 }
 
 // ServeQUIC serves h3 on c in the same way. It closes c.
@@ -164,16 +163,4 @@ func (s *Server) Stats() Stats {
 	st.OpenPlain, st.OpenTLS = s.gate.open[plainTCP].Load(), s.gate.open[tlsTCP].Load()
 	st.OpenQUIC = s.gate.open[overQUIC].Load()
 	return st
-}
-
-// tcpTLS is the TLS configuration for connections over TCP.
-func (s *Server) tcpTLS() *tls.Config {
-	var protocols []string
-	if s.opt.Protocols&H2 != 0 {
-		protocols = append(protocols, "h2")
-	}
-	if s.opt.Protocols&H1 != 0 {
-		protocols = append(protocols, "http/1.1")
-	}
-	return withProtocols(s.opt.TLS, append(protocols, acmeProtocol))
 }

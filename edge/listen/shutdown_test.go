@@ -18,6 +18,7 @@ import (
 )
 
 func TestShutdownLetsRequestsFinish(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"h1", "h1 over TLS", "h2", "h3"} {
 		t.Run(name, func(t *testing.T) {
 			began, finish := make(chan struct{}), make(chan struct{})

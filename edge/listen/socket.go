@@ -20,6 +20,8 @@ type socket struct {
 	bare        *bare
 	in, out     pace
 	pacing      bool        // reads keep to in
+	patient     atomic.Bool // a paced read may wait for long instead: the body is half of a conversation
+	patience    time.Duration
 	fixed       bool        // neither direction is paced: a deadline for all was set (handshake)
 	interrupted atomic.Bool // no read may block any more
 	readUntil   time.Time   // deadlines that are armed
@@ -35,7 +37,7 @@ func newSocket(c net.Conn, l *Limits) *socket {
 
 func (s *socket) setPace(l *Limits) {
 	s.in = newPace(l.BodyTimeout, l.MinRate)
-	s.out = s.in
+	s.out, s.patience = s.in, l.TunnelTimeout
 }
 
 // bound sets one deadline for both directions until release.
@@ -88,6 +90,9 @@ func (s *socket) pace(on bool) {
 	if on && !s.pacing {
 		s.in.refill()
 	}
+	if !on && s.patient.Load() {
+		s.patient.Store(false)
+	}
 	s.pacing = on
 }
 
@@ -109,12 +114,33 @@ func firstByte(stream io.Reader, one *[1]byte) ([]byte, int, error) {
 	return buf, n, nil
 }
 
-// readPlain reads once by way of net.
+// Read reads once.
+func (s *socket) Read(p []byte) (int, error) {
+	if s.interrupted.Load() {
+		return 0, errInterrupted
+	}
+	if !s.paced() {
+		return s.readOnce(p)
+	}
+	var since time.Time
+	for {
+		n, err := s.readOnce(p)
+		if n > 0 || !s.patient.Load() || !timedOut(err) {
+			return n, err
+		}
+		if since.IsZero() {
+			since = time.Now().Add(-s.in.full)
+		}
+		if time.Since(since) >= s.patience {
+			return n, err
+		}
+		s.in.refill()
+	}
+}
+
+// readPlain reads by way of net.
 func (s *socket) readPlain(p []byte) (int, error) {
 	if !s.paced() {
-		if s.interrupted.Load() {
-			return 0, errInterrupted
-		}
 		return s.Conn.Read(p)
 	}
 	start := time.Now()

@@ -46,7 +46,7 @@ func newBare(s *socket) *bare {
 		return nil
 	}
 	b := &bare{s: s, raw: raw}
-	b.tryFirst, b.tryRead, b.tryWrite, b.tryWait = b.firstOnce, b.readOnce, b.writeOnce, b.waitOnce
+	b.tryFirst, b.tryRead, b.tryWrite, b.tryWait = b.firstOnce, b.recvOnce, b.writeOnce, b.waitOnce
 	return b
 }
 
@@ -75,14 +75,10 @@ func (s *socket) wait() error {
 	return s.bare.raw.Read(s.bare.tryWait)
 }
 
-// Read reads once.
-func (s *socket) Read(p []byte) (int, error) {
+func (s *socket) readOnce(p []byte) (int, error) {
 	b := s.bare
 	if b == nil || len(p) == 0 {
 		return s.readPlain(p)
-	}
-	if s.interrupted.Load() {
-		return 0, errInterrupted
 	}
 	b.reads = transfer{p: p}
 	err := b.raw.Read(b.tryRead)
@@ -123,7 +119,7 @@ func (s *socket) writeBoth(p, q []byte) error {
 // firstOnce has a buffer only while the system call needs it.
 func (b *bare) firstOnce(fd uintptr) bool {
 	b.reads.p = getBuffer()
-	done := b.readOnce(fd)
+	done := b.recvOnce(fd)
 	if b.reads.n == 0 {
 		putBuffer(b.reads.p)
 		b.reads.p = nil
@@ -131,7 +127,7 @@ func (b *bare) firstOnce(fd uintptr) bool {
 	return done
 }
 
-func (b *bare) readOnce(fd uintptr) bool {
+func (b *bare) recvOnce(fd uintptr) bool {
 	t := &b.reads
 	for {
 		n, _, errno := syscall.RawSyscall(unix.SYS_READ, fd,

@@ -16,8 +16,7 @@ func (s *socket) wait() error { return nil }
 // waits tells whether wait does.
 func (s *socket) waits() bool { return false }
 
-// Read reads once.
-func (s *socket) Read(p []byte) (int, error) { return s.readPlain(p) }
+func (s *socket) readOnce(p []byte) (int, error) { return s.readPlain(p) }
 
 // Write writes all of p as long as the peer takes it at the minimum rate.
 func (s *socket) Write(p []byte) (int, error) { return s.writePlain(p) }

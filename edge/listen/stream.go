@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wedge-lb/wedge/edge/http1"
@@ -19,13 +20,21 @@ type stream struct {
 	owner  *streams
 	limits *Limits
 	r      *http.Request
-	x      proxy.Exchange
-	body   streamBody
-	mem    []byte // what the request's slices alias
-	names  []string
+
+	answered atomic.Bool // the answer has begun
+	x        proxy.Exchange
+	body     streamBody
+	reads    watch
+	writes   watch
+	mem      []byte // what the request's slices alias
+	names    []string
 }
 
-var streamPool = sync.Pool{New: func() any { return new(stream) }}
+var streamPool = sync.Pool{New: func() any {
+	st := new(stream)
+	st.reads.late, st.writes.late = st.lateRead, st.lateWrite
+	return st
+}}
 
 func newStream(ss *streams, l *Limits, w http.ResponseWriter, r *http.Request) *stream {
 	st := streamPool.Get().(*stream)
@@ -37,6 +46,7 @@ func newStream(ss *streams, l *Limits, w http.ResponseWriter, r *http.Request) *
 	st.x.Reply, st.x.Guard = &st.streamReply, c.guard
 	st.streamReply = streamReply{st: st, w: w, control: *http.NewResponseController(w),
 		pace: newPace(l.BodyTimeout, l.MinRate)}
+	st.answered.Store(false)
 	return st
 }
 
@@ -50,6 +60,24 @@ func (st *stream) giveBack() {
 	if cap(st.mem) <= 64<<10 {
 		streamPool.Put(st)
 	}
+}
+
+var longAgo = time.Unix(1, 0)
+
+// lateRead ends a read that the client lets wait. Once the answer to a body of no declared length has begun,
+// the two are a conversation, in which a client may be silent as it may in a tunnel.
+func (st *stream) lateRead(waited time.Duration) time.Duration {
+	if more := st.limits.TunnelTimeout - waited; st.body.left < 0 && st.answered.Load() && more > 0 {
+		return more
+	}
+	st.control.SetReadDeadline(longAgo)
+	return 0
+}
+
+// lateWrite ends a write that the client does not take.
+func (st *stream) lateWrite(time.Duration) time.Duration {
+	st.control.SetWriteDeadline(longAgo)
+	return 0
 }
 
 // keep copies s to where the request's slices live.
@@ -160,8 +188,7 @@ type streamBody struct {
 	trailers http1.Fields
 	left     int64 // of the declared length; Unknown = not declared
 	pace     pace
-	until    time.Time // the armed deadline
-	first    [1]byte   // what probe read
+	first    [1]byte // what probe read
 	ahead    int
 	err      error
 }
@@ -190,10 +217,13 @@ func (b *streamBody) Read(p []byte) (int, error) {
 		p[0] = b.first[0]
 		return 1, nil
 	}
-	start := time.Now()
-	b.arm(start)
+	b.st.reads.begin(time.Now(), max(b.pace.left, 0))
 	n, err := b.src.Read(p)
-	b.pace.moved(n, time.Since(start))
+	waited := b.st.reads.end()
+	if b.left < 0 && b.st.answered.Load() {
+		waited = 0
+	}
+	b.pace.moved(n, waited)
 	if b.left >= 0 {
 		b.left -= int64(n)
 	}
@@ -213,16 +243,6 @@ func (b *streamBody) end(err error) error {
 	}
 	b.readTrailers()
 	return io.EOF
-}
-
-// arm sets the deadline, if it has moved by more than 1/32.
-func (b *streamBody) arm(now time.Time) {
-	want := now.Add(max(b.pace.left, 0))
-	if !b.until.After(want) && want.Sub(b.until) < b.pace.full/32 {
-		return
-	}
-	b.until = want
-	b.st.control.SetReadDeadline(want)
 }
 
 // readTrailers keeps the trailers that may be passed on.

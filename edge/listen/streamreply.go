@@ -22,7 +22,6 @@ type streamReply struct {
 	left    int64 // of the declared length; Unknown = not declared
 	pending int   // bytes that the ResponseWriter may hold back
 	pace    pace
-	until   time.Time
 }
 
 // heldBack is the most of an answer that the ResponseWriters keep until the Handler returns.
@@ -53,6 +52,7 @@ func (r *streamReply) Head(status int, f http1.Fields, length int64) error {
 		return errOrder
 	}
 	r.state = replyHead
+	r.st.answered.Store(true)
 	r.bare = r.st.r.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
 	r.left = length
 	h := r.w.Header()
@@ -96,22 +96,11 @@ func (r *streamReply) Write(p []byte) (int, error) {
 	if r.pending += len(p); r.pending <= heldBack {
 		return r.w.Write(p)
 	}
-	start := r.arm()
+	r.st.writes.begin(time.Now(), max(r.pace.left, 0))
 	n, err := r.w.Write(p)
 	r.pending = 0
-	r.pace.moved(n, time.Since(start))
+	r.pace.moved(n, r.st.writes.end())
 	return n, err
-}
-
-// arm sets the deadline for a write that can block, if it has moved by more than 1/32.
-func (r *streamReply) arm() time.Time {
-	now := time.Now()
-	want := now.Add(max(r.pace.left, 0))
-	if r.until.After(want) || want.Sub(r.until) >= r.pace.full/32 {
-		r.until = want
-		r.control.SetWriteDeadline(want)
-	}
-	return now
 }
 
 // Flush sends what the ResponseWriter holds.
@@ -119,9 +108,9 @@ func (r *streamReply) Flush() error {
 	if r.state != replyHead {
 		return errOrder
 	}
-	start := r.arm()
+	r.st.writes.begin(time.Now(), max(r.pace.left, 0))
 	err := r.control.Flush()
-	r.pace.moved(r.pending, time.Since(start))
+	r.pace.moved(r.pending, r.st.writes.end())
 	r.pending = 0
 	return err
 }
