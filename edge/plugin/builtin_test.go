@@ -42,10 +42,14 @@ func clients(n int) []*balance.Request {
 
 func TestBuiltinsServeWhatIsAvailable(t *testing.T) {
 	h := newHost(t, plugin.Options{})
+	modules := map[string]*plugin.Module{}
 	for name, tt := range builtins {
+		if modules[tt.plugin] == nil {
+			modules[tt.plugin] = load(t, h, builtin(t, tt.plugin)) // compiled once: it is slow under the race detector
+		}
 		t.Run(name, func(t *testing.T) {
 			pool := newPool(4)
-			g := bind(t, load(t, h, builtin(t, tt.plugin)), plugin.Binding{
+			g := bind(t, modules[tt.plugin], plugin.Binding{
 				Set: pool.Set(), Options: []byte(tt.options), Secret: secret,
 			})
 			require.NoError(t, g.SelfTest(t.Context(), 200))
