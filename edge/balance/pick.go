@@ -25,6 +25,7 @@ type Header interface {
 // A Request is what a Picker may know of a request. Slices are valid during the pick only.
 type Request struct {
 	Attempt  uint32     // from 0
+	Timed    bool       // the Decision is to tell how long it took
 	Pinned   *Backend   // the backend a valid affinity token names; nil = none
 	Excluded []*Backend // tried already
 	ClientIP netip.Addr // after trusted proxies
@@ -97,10 +98,10 @@ type Decision struct {
 	Body        []byte
 
 	Outcome  Outcome
-	Reason   string // one of a few constants
-	Strategy string // who decided; "" = the edge itself
-	Digest   string // of the plugin that decided, short
-	Elapsed  time.Duration
+	Reason   string        // one of a few constants
+	Strategy string        // who decided; "" = the edge itself
+	Digest   string        // of the plugin that decided, short
+	Elapsed  time.Duration // that the Picker took, if the Request is Timed
 
 	mem []byte
 }

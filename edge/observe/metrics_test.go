@@ -223,7 +223,7 @@ func TestCountsDuringScrapes(t *testing.T) {
 			for i := range rounds {
 				r.Done(uint32(g), "h2", 200, time.Duration(i))
 				b.Answered(uint32(i), 200)
-				s.Decided(uint32(i*g), "new", time.Duration(i))
+				s.Decided(uint32(i*g), "new", time.Duration(i+1))
 			}
 		})
 	}

@@ -35,14 +35,16 @@ func newStrategy(s *scale) *Strategy {
 	return &Strategy{grid: newGrid(len(outcomes) + s.width), scale: s, faults: map[string]uint64{}}
 }
 
-// Decided counts a decision by the name of its outcome and the time that the strategy took.
+// Decided counts a decision by the name of its outcome and the time that the strategy took; 0 = not measured.
 func (s *Strategy) Decided(shard uint32, outcome string, d time.Duration) {
 	if s == nil {
 		return
 	}
 	row := s.grid.row(shard)
 	row[indexOf(outcomes[:], outcome)].Add(1)
-	s.scale.observe(row[len(outcomes):], d)
+	if d > 0 {
+		s.scale.observe(row[len(outcomes):], d)
+	}
 }
 
 // Fault counts a fault of the strategy's plugin. The kinds are a few constants of the caller.

@@ -11,7 +11,10 @@ import (
 
 // account counts the exchange that has ended and notes it in the access log.
 func (x *Exchange) account(log *observe.AccessLog) {
-	elapsed := time.Since(x.start)
+	if x.last.IsZero() {
+		x.last = time.Now()
+	}
+	elapsed := x.last.Sub(x.start)
 	metrics := x.gen.Unrouted
 	if x.route != nil {
 		metrics = x.route.Metrics
@@ -36,6 +39,20 @@ func (x *Exchange) account(log *observe.AccessLog) {
 		r.Backend = x.backend.ID
 	}
 	log.Log(x.Shard, &r)
+}
+
+// sample is how many requests share one measurement of the pick, unless the access log wants each.
+const sample = 16
+
+// timed tells whether this request's pick is measured.
+func (x *Exchange) timed() bool {
+	x.turn++
+	return x.gen.Log != nil || x.turn%sample == 0
+}
+
+// decided counts the decision.
+func (x *Exchange) decided() {
+	x.route.Decided.Decided(x.Shard, x.decision.Outcome.String(), x.decision.Elapsed)
 }
 
 // received is the number of body bytes that came from the client.

@@ -121,7 +121,7 @@ func (x *Exchange) prepare() {
 	}
 	x.sign()
 	q := &x.pick
-	q.Pinned = nil
+	q.Pinned, q.Timed = nil, x.timed()
 	if x.token.Valid {
 		q.Pinned = x.route.Pool.Set().Lookup(x.token.Backend)
 	}

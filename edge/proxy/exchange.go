@@ -65,8 +65,10 @@ type state struct {
 	gen     *Generation
 	route   *Route
 	start   time.Time
-	trusted bool   // the peer is a trusted proxy
-	host    string // the last host that vouched served, under guarded
+	last    time.Time // when the last attempt ended; zero = there was none
+	turn    uint32    // counts exchanges
+	trusted bool      // the peer is a trusted proxy
+	host    string    // the last host that vouched served, under guarded
 	vouched Guard
 	guarded *Generation
 	textOf  netip.AddrPort
@@ -101,7 +103,7 @@ func (x *Exchange) Reset() {
 
 // begin forgets the exchange before and keeps its memory.
 func (x *Exchange) begin(g *Generation, now time.Time) {
-	x.gen, x.route, x.start = g, nil, now
+	x.gen, x.route, x.start, x.last = g, nil, now, time.Time{}
 	x.token.Reset()
 	x.backend, x.tried = nil, x.tried[:0]
 	x.result = balance.Result{}

@@ -71,14 +71,14 @@ func (p *Proxy) choose(x *Exchange, attempt uint32) bool {
 		return false
 	}
 	err := p.chooser.Choose(x.route.Picker, &x.pick, set, &x.decision)
-	x.route.Decided.Decided(x.Shard, x.decision.Outcome.String(), x.decision.Elapsed)
+	x.decided()
 	if err != nil {
 		p.problem(x, http.StatusServiceUnavailable, x.decision.Reason, retrySoon)
 		return false
 	}
 	switch x.decision.Verdict {
 	case balance.Reject:
-		p.problem(x, x.decision.Status, "rejected", x.decided()...)
+		p.problem(x, x.decision.Status, "rejected", x.added()...)
 		return false
 	case balance.Respond:
 		p.respond(x)
@@ -120,7 +120,7 @@ func (x *Exchange) wasTried(b *balance.Backend) bool {
 
 // respond sends the answer that the strategy made.
 func (p *Proxy) respond(x *Exchange) {
-	f := append(x.fields[:0], x.decided()...)
+	f := append(x.fields[:0], x.added()...)
 	if len(x.decision.ContentType) > 0 {
 		f.Add(nameContentType, x.decision.ContentType)
 	}
@@ -128,8 +128,8 @@ func (p *Proxy) respond(x *Exchange) {
 	p.answer(x, x.decision.Status, f, x.decision.Body)
 }
 
-// decided are the fields that the strategy adds to the answer.
-func (x *Exchange) decided() http1.Fields {
+// added are the fields that the strategy adds to the answer.
+func (x *Exchange) added() http1.Fields {
 	var f http1.Fields
 	for _, h := range x.decision.Header {
 		f.Add(h.Name, h.Value)
@@ -160,7 +160,8 @@ func (p *Proxy) try(x *Exchange) *balance.Failure {
 		p.relay(x)
 		x.route.Backends[b.ID].Answered(x.Shard, x.response.Status)
 	}
-	x.result.Total = time.Since(start)
+	x.last = time.Now()
+	x.result.Total = x.last.Sub(start)
 	p.report(x)
 	return failure
 }
