@@ -58,7 +58,7 @@ func (f *adminFlags) client() (*admin.Client, error) {
 	}
 	conf, err := f.config()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w\n--admin names the edge without its configuration", err)
 	}
 	network, address := conf.AdminAddress()
 	if network == "unix" {

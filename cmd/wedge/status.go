@@ -117,7 +117,7 @@ func strategiesText(w io.Writer, list []admin.Strategy) {
 		for kind, n := range s.Faults {
 			faults = append(faults, fmt.Sprintf("%s %d", kind, n))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", s.Name, s.Use, s.Options, s.Generation, s.State,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", s.Name, s.Use, oneLine(s.Options), s.Generation, s.State,
 			orDash(strings.Join(faults, ", ")), orDash(strings.Join(s.Attributes, ", ")))
 		if s.LastFault != "" {
 			fmt.Fprintf(w, "\tlast fault: %s\n", s.LastFault)

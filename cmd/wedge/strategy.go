@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -47,7 +48,7 @@ func swapCommand() *cobra.Command {
 					return err
 				}
 				return f.print(c.OutOrStdout(), got, func(w io.Writer) {
-					fmt.Fprintf(w, "%s runs %s %s, generation %d\n", got.Name, got.Use, got.Options, got.Generation)
+					fmt.Fprintf(w, "%s runs %s %s, generation %d\n", got.Name, got.Use, oneLine(got.Options), got.Generation)
 				})
 			})
 		},
@@ -117,4 +118,13 @@ func strategies(ctx context.Context, client *admin.Client, names []string) ([]ad
 	}
 	one, err := client.Strategy(ctx, names[0])
 	return []admin.Strategy{one}, err
+}
+
+// oneLine is JSON without the spaces that an answer of the API has in it.
+func oneLine(options json.RawMessage) string {
+	var b bytes.Buffer
+	if json.Compact(&b, options) != nil {
+		return string(options)
+	}
+	return b.String()
 }

@@ -135,7 +135,7 @@ func (d *demo) show(ctx context.Context) error {
 	wg.Wait()
 	fmt.Fprintln(d.opt.Out, "\nrequests in all")
 	d.tally.print(d.opt.Out)
-	return errors.Join(err, d.tally.verdict())
+	return errors.Join(err, d.tally.verdict(ctx.Err() == nil))
 }
 
 // introduce says what runs where.
