@@ -12,7 +12,8 @@ import (
 
 const maxCPU = 1023
 
-// pinSelf moves every thread of this process to a processor. Threads and processes that it starts later follow.
+// pinSelf moves every thread of this process to a processor. Threads and processes that it starts later
+// follow.
 func pinSelf(cpu int) error {
 	set := cpuSet(cpu)
 	tasks, err := os.ReadDir("/proc/self/task")

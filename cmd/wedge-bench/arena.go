@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"time"
 )
 
@@ -16,43 +17,40 @@ type arena struct {
 	dir      string
 	program  string // this one
 	pair     keyPair
-	backends *backends
-	notices  io.Writer // what goes on
+	backends []string                                  // host:port
+	requests func(ctx context.Context) (uint64, error) // that they were sent up to now
+	notices  io.Writer                                 // what goes on
 }
 
-// openArena starts what all scenarios share. The caller closes it.
-func openArena(ctx context.Context, o options, notices io.Writer) (*arena, error) {
+// openArena starts what all scenarios share, and gives what ends it.
+func openArena(ctx context.Context, o options, notices io.Writer) (*arena, func() error, error) {
 	nginx, err := find(contender{program: "nginx"})
 	if err == nil {
 		_, err = exec.LookPath("h2load")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("backends and load: %w; make tools installs them", err)
+		return nil, nil, fmt.Errorf("backends and load: %w; make tools installs them", err)
 	}
 	a := &arena{opt: o, notices: notices}
 	if a.program, err = os.Executable(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := pinSelf(o.loadCPU); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if a.dir, err = os.MkdirTemp("", "wedge-bench-"); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if a.pair, err = newKeyPair(a.dir); err == nil {
-		a.backends, err = startBackends(ctx, nginx, a.dir+"/backends", o.loadCPU)
+	remove := func() error { return os.RemoveAll(a.dir) }
+	if a.pair, err = newKeyPair(a.dir); err != nil {
+		return nil, nil, errors.Join(err, remove())
 	}
+	b, err := startBackends(ctx, nginx, filepath.Join(a.dir, "backends"), o.loadCPU)
 	if err != nil {
-		return nil, errors.Join(err, a.close())
+		return nil, nil, errors.Join(err, remove())
 	}
-	return a, nil
-}
-
-func (a *arena) close() error {
-	if a.backends != nil {
-		a.backends.stop()
-	}
-	return os.RemoveAll(a.dir)
+	a.backends, a.requests = b.addresses, b.requests
+	return a, func() error { b.stop(); return remove() }, nil
 }
 
 func (a *arena) tell(format string, args ...any) {
@@ -67,7 +65,7 @@ type seat struct {
 
 // play runs a scenario: its contenders take turns.
 func (a *arena) play(ctx context.Context, s *scenario, list []contender) (*outcome, error) {
-	o := &outcome{Letter: s.letter, Title: s.title, baseline: s.baseline}
+	o := &outcome{Letter: s.letter, Title: s.title, baseline: s.strategies}
 	seats, err := a.seat(ctx, s, list, o)
 	defer func() {
 		for _, at := range seats {
@@ -101,7 +99,7 @@ func (a *arena) seat(ctx context.Context, s *scenario, list []contender, o *outc
 		switch {
 		case ctx.Err() != nil:
 			return seats, ctx.Err()
-		case err != nil && c.admin != nil:
+		case err != nil && c.edge():
 			return seats, err // without the edge there is nothing to compare
 		case err != nil:
 			o.Notes = append(o.Notes, "left out: "+err.Error())
@@ -111,7 +109,7 @@ func (a *arena) seat(ctx context.Context, s *scenario, list []contender, o *outc
 		if s.load == nil {
 			r.stop() // each round starts another
 		}
-		e := &entry{Name: c.name, Version: versionOf(c), edge: c.admin != nil}
+		e := &entry{Name: c.name, Version: versionOf(c), edge: c.edge()}
 		o.Entries = append(o.Entries, e)
 		seats = append(seats, seat{r, e})
 	}
@@ -128,5 +126,5 @@ func (a *arena) round(ctx context.Context, s *scenario, r *running) (figures, er
 		return figures{}, err
 	}
 	defer fresh.stop()
-	return a.memory(ctx, fresh)
+	return a.memory(ctx, fresh, idleConnections)
 }

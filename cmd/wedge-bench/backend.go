@@ -26,6 +26,7 @@ type backends struct {
 	addresses []string
 	counter   string // URL of its own statistics
 	client    *http.Client
+	asked     uint64 // how often
 }
 
 // startBackends starts them on a processor. A small answer is never read from a file.
@@ -95,13 +96,16 @@ func (b *backends) ready(ctx context.Context) error {
 	})
 }
 
-// requests is how many requests the backends were sent up to now, questions like this one included.
+// requests is how many requests the backends were sent up to now, questions like this one apart. It is not
+// safe for concurrent use.
 func (b *backends) requests(ctx context.Context) (uint64, error) {
 	text, err := get(ctx, b.client, b.counter)
 	if err != nil {
 		return 0, err
 	}
-	return parseStubStatus(text)
+	b.asked++
+	all, err := parseStubStatus(text)
+	return all - b.asked, err
 }
 
 // parseStubStatus reads the number of requests from the page of nginx's stub_status.

@@ -34,11 +34,11 @@ func bench(ctx context.Context, o options, out, notices io.Writer) (err error) {
 		defer cancel()
 	}
 	r := &report{Machine: thisMachine(), Rounds: o.rounds, Window: o.duration.Seconds()}
-	a, err := openArena(ctx, o, notices)
+	a, closeArena, err := openArena(ctx, o, notices)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, a.close()) }()
+	defer func() { err = errors.Join(err, closeArena()) }()
 	if !o.json {
 		r.writeHead(out)
 	}

@@ -60,8 +60,8 @@ func writePEM(path, kind string, der []byte) error {
 	return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
 }
 
-// clientTLS are the settings of every client here: TLS 1.3, X25519, no resumption. Clients under load do not verify:
-// that cost is theirs alone, and the first request to each contender does.
+// clientTLS are the settings of every client here: TLS 1.3, X25519, no resumption. Clients under load do not
+// verify: that cost is theirs alone, and the first request to each contender does.
 func clientTLS(roots *x509.CertPool, protocols ...string) *tls.Config {
 	return &tls.Config{
 		ServerName: host, RootCAs: roots, InsecureSkipVerify: roots == nil, MinVersion: tls.VersionTLS13,

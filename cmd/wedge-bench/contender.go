@@ -36,8 +36,11 @@ type contender struct {
 	version []string
 	launch  func(program string, s site) (launch, error)
 	admin   func(s site) string // unix socket of its metrics; nil = it has none
-	cookie  string              // prefix of the name of a cookie that requests bring once it was given; "" = none
+	cookie  string              // beginning of the name of one that requests bring once it was given; "" = none
 }
+
+// edge tells whether it is what this is all about.
+func (c contender) edge() bool { return c.admin != nil }
 
 // peers are those that the edge is compared with.
 var peers = []contender{
@@ -61,11 +64,7 @@ func contenders(s *scenario, o options) (list []contender, notes []string, err e
 		list = s.edges(o.wedge)
 	}
 	for _, p := range peers {
-		wanted := slices.Contains(s.peers, p.name)
-		if o.peers != nil {
-			wanted = slices.Contains(o.peers, p.name) && slices.Contains(s.able, p.name)
-		}
-		if wanted {
+		if s.wants(p.name, o.peers) {
 			list = append(list, p)
 		}
 	}
@@ -76,13 +75,26 @@ func contenders(s *scenario, o options) (list []contender, notes []string, err e
 		case err == nil:
 			c.program = program
 			found = append(found, c)
-		case c.launch == nil || strings.HasPrefix(c.name, edgeName):
-			return nil, nil, fmt.Errorf("%s: %w; make build builds it", c.program, err)
+		case c.edge():
+			return nil, nil, fmt.Errorf("%w; make build builds it", err)
 		default:
 			notes = append(notes, c.name+": not installed, "+remedy[c.name])
 		}
 	}
 	return found, notes, nil
+}
+
+// wants tells whether a peer takes part; chosen are those that the call names, nil if it names none.
+func (s *scenario) wants(peer string, chosen []string) bool {
+	switch {
+	case s.peers != nil && !slices.Contains(s.peers, peer):
+		return false
+	case chosen != nil:
+		return slices.Contains(chosen, peer)
+	case s.asked != nil:
+		return slices.Contains(s.asked, peer)
+	}
+	return slices.Contains(native, peer)
 }
 
 var remedy = map[string]string{

@@ -41,8 +41,8 @@ func parseLoad(name string, args []string) (loadFlags, error) {
 	return l, nil
 }
 
-// drive calls each of do again and again, on goroutines of their own, until the load is over. One that fails is not
-// called again: its round does not count anyway.
+// drive calls each of do again and again, on goroutines of their own, until the load is over. One that fails
+// is not called again: its round does not count anyway.
 func drive(ctx context.Context, l loadFlags, do []func(context.Context) error) tally {
 	var mu sync.Mutex
 	var wg sync.WaitGroup

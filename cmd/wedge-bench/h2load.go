@@ -16,11 +16,11 @@ import (
 
 // h2load is a load by nghttp2's tool.
 type h2load struct {
-	connections int
-	streams     int    // at once on a connection; 0 = 1
-	h1          bool   // HTTP/1.1 instead of HTTP/2
-	post        int    // bytes of a request's body; 0 = GET
-	path        string // "" = /
+	clients int    // each with a connection
+	streams int    // at once on a connection; 0 = 1
+	h1      bool   // HTTP/1.1 instead of HTTP/2
+	post    int    // bytes of a request's body; 0 = GET
+	path    string // "" = /
 }
 
 const (
@@ -34,7 +34,7 @@ func (h h2load) command(t target) (launch, error) {
 		return launch{}, err
 	}
 	args := []string{
-		"h2load", "-c", strconv.Itoa(h.connections), "-m", strconv.Itoa(max(h.streams, 1)),
+		"h2load", "-c", strconv.Itoa(h.clients), "-m", strconv.Itoa(max(h.streams, 1)),
 		"-D", fmt.Sprintf("%dms", t.length.Milliseconds()), "--log-file=" + log, "--connect-to=" + t.address(),
 	}
 	if h.h1 {
@@ -56,12 +56,14 @@ func (h h2load) command(t target) (launch, error) {
 	return launch{args: append(args, t.url(h.path))}, nil
 }
 
+func (h h2load) connections() int { return h.clients }
+
 func (h h2load) result(t target, output string) (loadResult, error) {
 	sum, err := parseH2load(output)
 	if err != nil {
 		return loadResult{}, err
 	}
-	if err := sum.check(h.connections * max(h.streams, 1)); err != nil {
+	if err := sum.check(h.clients * max(h.streams, 1)); err != nil {
 		return loadResult{Done: sum.done}, err
 	}
 	file, err := os.Open(filepath.Join(t.dir, h2loadLog))
@@ -79,13 +81,14 @@ func (h h2load) result(t target, output string) (loadResult, error) {
 // h2loadSum is what h2load counted.
 type h2loadSum struct {
 	started, done, succeeded, failed, errored, timeout int
-	ok                                                 int // answers with a status of 2xx
+
+	ok, redirected, refused, broken int // heads with a status of 2xx to 5xx; the rest of some was not read
 }
 
 var (
-	h2loadRequests = regexp.MustCompile(`(?m)^requests: \d+ total, (\d+) started, (\d+) done, (\d+) succeeded, ` +
-		`(\d+) failed, (\d+) errored, (\d+) timeout$`)
-	h2loadStatus = regexp.MustCompile(`(?m)^status codes: (\d+) 2xx, \d+ 3xx, \d+ 4xx, \d+ 5xx$`)
+	h2loadRequests = regexp.MustCompile(`(?m)^requests: \d+ total, (\d+) started, (\d+) done, ` +
+		`(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout$`)
+	h2loadStatus = regexp.MustCompile(`(?m)^status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx$`)
 )
 
 // parseH2load reads the summary that h2load prints.
@@ -96,8 +99,10 @@ func parseH2load(output string) (h2loadSum, error) {
 	}
 	var s h2loadSum
 	var err error
-	texts := append(requests[1:], status[1])
-	for i, n := range []*int{&s.started, &s.done, &s.succeeded, &s.failed, &s.errored, &s.timeout, &s.ok} {
+	numbers := []*int{&s.started, &s.done, &s.succeeded, &s.failed, &s.errored, &s.timeout,
+		&s.ok, &s.redirected, &s.refused, &s.broken}
+	texts := append(requests[1:], status[1:]...)
+	for i, n := range numbers {
 		if *n, err = strconv.Atoi(texts[i]); err != nil {
 			return s, fmt.Errorf("h2load: %w", err)
 		}
@@ -105,22 +110,25 @@ func parseH2load(output string) (h2loadSum, error) {
 	return s, nil
 }
 
-// check refuses a load in which anything went wrong. Requests in flight at its end are no errors: as many as open.
+// check refuses a load in which anything went wrong. Requests in flight at its end are no errors: as many as
+// open.
 func (s h2loadSum) check(open int) error {
 	switch {
 	case s.done == 0:
 		return fmt.Errorf("h2load: no request was answered")
 	case s.failed > 0 || s.errored > 0 || s.timeout > 0 || s.succeeded != s.done:
 		return fmt.Errorf("h2load: %d requests failed, %d errored, %d timed out", s.failed, s.errored, s.timeout)
-	case s.ok != s.done:
-		return fmt.Errorf("h2load: %d of %d answers were not 2xx", s.done-s.ok, s.done)
+	case s.redirected+s.refused+s.broken > 0 || s.ok < s.done:
+		return fmt.Errorf("h2load: of %d answers only %d were 2xx, %d 3xx, %d 4xx, %d 5xx",
+			s.done, s.ok, s.redirected, s.refused, s.broken)
 	case s.started-s.done > open:
 		return fmt.Errorf("h2load: %d requests got no answer, %d at most can be in flight", s.started-s.done, open)
 	}
 	return nil
 }
 
-// parseH2loadLog reads how long each request took: "start µs TAB status TAB taken µs". Those of the lead do not count.
+// parseH2loadLog reads how long each request took: "start µs TAB status TAB taken µs". Those of the lead do
+// not count.
 func parseH2loadLog(r io.Reader, lead time.Duration) ([]time.Duration, error) {
 	var all [][2]int64
 	for scan := bufio.NewScanner(r); ; {

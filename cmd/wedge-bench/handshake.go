@@ -29,7 +29,8 @@ func handshakeCommand(ctx context.Context, args []string) error {
 	return drive(ctx, l, do).print(os.Stdout)
 }
 
-// h1Client sends single requests over TLS connections that it makes itself: http.Transport would be most of the cost.
+// h1Client sends single requests over TLS connections that it makes itself: http.Transport would be most of
+// the cost.
 type h1Client struct {
 	address string
 	tls     *tls.Config

@@ -13,8 +13,8 @@ import (
 // idleClients is how many connections are made at a time.
 const idleClients = 32
 
-// idleCommand opens connections, sends one request over each, says so, and keeps them open until its input ends.
-// Then it sends another over each: none may have been closed meanwhile.
+// idleCommand opens connections, sends one request over each, says so, and keeps them open until its input
+// ends. Then it sends another over each: none may have been closed meanwhile.
 func idleCommand(ctx context.Context, args []string) error {
 	var n int
 	f := flag.NewFlagSet("wedge-bench idle", flag.ContinueOnError)
@@ -25,7 +25,8 @@ func idleCommand(ctx context.Context, args []string) error {
 	if f.NArg() != 1 {
 		return usageError{errors.New("idle: want one host:port")}
 	}
-	c := &crowd{client: h1Client{address: f.Arg(0), tls: clientTLS(nil, "http/1.1")}, conns: make([]*tls.Conn, n)}
+	client := h1Client{address: f.Arg(0), tls: clientTLS(nil, "http/1.1")}
+	c := &crowd{client: client, conns: make([]*tls.Conn, n)}
 	defer c.close()
 	if err := c.each(ctx, c.open).print(os.Stdout); err != nil {
 		return err

@@ -30,8 +30,10 @@ func (t target) url(path string) string {
 type load interface {
 	// command is what runs it; files that it names are in t.dir.
 	command(t target) (launch, error)
-	// result reads what it wrote to standard output and to its files. The error is what went wrong with a request.
+	// result reads what it wrote to standard output and to its files. The error is what went wrong.
 	result(t target, output string) (loadResult, error)
+	// connections is how many it keeps open all the time; 0 = it tells itself if one breaks.
+	connections() int
 }
 
 // loadResult is what clients saw.
@@ -64,6 +66,8 @@ func (g goLoad) command(t target) (launch, error) {
 		env:  oneProcessor(),
 	}, nil
 }
+
+func (goLoad) connections() int { return 0 }
 
 func (g goLoad) result(_ target, output string) (loadResult, error) {
 	var said tally

@@ -18,9 +18,10 @@ const (
 	settle          = 3 * time.Second // after which memory is looked at
 )
 
-// memory measures what idle TLS connections cost a contender that was just started: each has had one request.
-func (a *arena) memory(ctx context.Context, r *running) (figures, error) {
-	if err := enoughFiles(idleConnections + 2000); err != nil {
+// memory measures what n idle TLS connections cost a contender that was just started: each has had one
+// request.
+func (a *arena) memory(ctx context.Context, r *running, n int) (figures, error) {
+	if err := enoughFiles(uint64(n) + 2000); err != nil {
 		return figures{}, err
 	}
 	if _, err := a.crowd(ctx, r, warmConnections, time.Second); err != nil {
@@ -33,11 +34,11 @@ func (a *arena) memory(ctx context.Context, r *running) (figures, error) {
 	if err != nil {
 		return figures{}, err
 	}
-	with, err := a.crowd(ctx, r, idleConnections, settle)
+	with, err := a.crowd(ctx, r, n, settle)
 	if err != nil {
 		return figures{}, err
 	}
-	return figures{Memory: float64(with-before) / 1024 / idleConnections}, nil
+	return figures{Memory: float64(with-before) / 1024 / float64(n)}, nil
 }
 
 // crowd lets a subcommand open n connections, waits, and tells the contender's memory while they are open.

@@ -49,7 +49,12 @@ func nginxPeer(program string, s site) (launch, error) {
 	for _, b := range s.backends {
 		fmt.Fprintf(&c, "    server %s;\n", b)
 	}
-	c.WriteString("    keepalive 256;\n    keepalive_requests 1000000000;\n    keepalive_timeout 300s;\n  }\n  server {\n")
+	c.WriteString(`    keepalive 256;
+    keepalive_requests 1000000000;
+    keepalive_timeout 300s;
+  }
+  server {
+`)
 	if s.secure {
 		fmt.Fprintf(&c, `    listen %s ssl http2 backlog=4096;
     ssl_certificate %s;

@@ -143,7 +143,8 @@ func processorBusy(cpu int) (time.Duration, error) {
 	return parseBusy(string(text), cpu)
 }
 
-// parseBusy reads the line of a processor in /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal.
+// parseBusy reads the line of a processor in /proc/stat: user, nice, system, idle, iowait, irq, softirq,
+// steal.
 func parseBusy(stat string, cpu int) (time.Duration, error) {
 	name := "cpu" + strconv.Itoa(cpu)
 	for line := range strings.Lines(stat) {

@@ -24,7 +24,8 @@ func (r *report) writeJSON(w io.Writer) error {
 
 func (r *report) writeHead(w io.Writer) {
 	fmt.Fprintf(w, "%s, %d processors, %s\n", r.Machine.Model, r.Machine.Processors, r.Machine.Kernel)
-	fmt.Fprintf(w, "medians of %d rounds of %.1fs; ratio: the edge's cost divided by that of the row\n", r.Rounds, r.Window)
+	fmt.Fprintf(w, "medians, rounds: %d, each %.1fs; ratio: the edge's cost divided by that of the row\n",
+		r.Rounds, r.Window)
 }
 
 // noisy is the share of the proxy's processor that, used by others, is worth a word.
@@ -85,7 +86,8 @@ func (o *outcome) notes() []string {
 	notes := o.Notes
 	for _, e := range o.Entries {
 		if len(e.Refused) > 0 {
-			notes = append(notes, fmt.Sprintf("%s: %d rounds refused, the first: %s", e.Name, len(e.Refused), e.Refused[0]))
+			notes = append(notes, fmt.Sprintf("%s: refused rounds: %d, the first: %s",
+				e.Name, len(e.Refused), e.Refused[0]))
 		}
 		if e.Median.Others > noisy {
 			notes = append(notes, fmt.Sprintf("%s: others had %.0f %% of its processor", e.Name, e.Median.Others*100))

@@ -57,7 +57,9 @@ func reverseProxyCommand(ctx context.Context, args []string) error {
 // newReverseProxy spreads requests over backends, one after the other.
 func newReverseProxy(backends []string) http.Handler {
 	var turn atomic.Uint64
-	transport := &http.Transport{MaxIdleConnsPerHost: 256, IdleConnTimeout: 5 * time.Minute, DisableCompression: true}
+	transport := &http.Transport{
+		MaxIdleConnsPerHost: 256, IdleConnTimeout: 5 * time.Minute, DisableCompression: true,
+	}
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "http", Host: backends[turn.Add(1)%uint64(len(backends))]})

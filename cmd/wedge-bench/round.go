@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -9,7 +10,7 @@ import (
 // Before a window everything warms up, and the load goes on a little after it.
 const (
 	lead  = 700 * time.Millisecond
-	after = 300 * time.Millisecond
+	after = 600 * time.Millisecond
 	grace = 5 * time.Second // for a load to end by itself
 )
 
@@ -31,6 +32,7 @@ type snapshot struct {
 	cpu      time.Duration // of the proxy
 	busy     time.Duration // of its processor, for anybody
 	objects  float64       // heap objects that the edge made
+	clients  []int         // ports of those that are connected to the proxy
 }
 
 // window measures one round of a load.
@@ -62,12 +64,19 @@ func (a *arena) window(ctx context.Context, s *scenario, r *running) (figures, e
 	if err != nil {
 		return figures{}, err
 	}
+	if err := unbroken(from.clients, to.clients, s.load.connections()); err != nil {
+		return figures{}, err
+	}
 	return from.until(to, saw, r.metrics != nil)
 }
 
 // ends takes the snapshots of a window. Metrics are read outside of it: that costs the proxy time.
 func (a *arena) ends(ctx context.Context, r *running) (from, to snapshot, err error) {
 	if err = pause(ctx, lead); err != nil {
+		return from, to, err
+	}
+	clients, err := clientPorts(r.site.port)
+	if err != nil {
 		return from, to, err
 	}
 	before, err := r.objects(ctx)
@@ -80,10 +89,14 @@ func (a *arena) ends(ctx context.Context, r *running) (from, to snapshot, err er
 	if err = pause(ctx, a.opt.duration); err != nil {
 		return from, to, err
 	}
+	still, err := clientPorts(r.site.port)
+	if err != nil {
+		return from, to, err
+	}
 	if to, err = a.snapshot(ctx, r); err != nil {
 		return from, to, err
 	}
-	from.objects = before
+	from.objects, from.clients, to.clients = before, clients, still
 	to.objects, err = r.objects(ctx)
 	return from, to, err
 }
@@ -95,10 +108,35 @@ func (r *running) objects(ctx context.Context) (float64, error) {
 	return r.metrics.value(ctx, heapObjects)
 }
 
-func (a *arena) snapshot(ctx context.Context, r *running) (s snapshot, err error) {
-	if s.requests, err = a.backends.requests(ctx); err != nil {
-		return s, fmt.Errorf("backends: %w", err)
+// snapshot asks a few times if the answer is late, and takes the one that came soonest: it is as of a moment
+// that is not known better than the time the answer took.
+func (a *arena) snapshot(ctx context.Context, r *running) (snapshot, error) {
+	const soon, late = 5 * time.Millisecond, after / 4
+	var best snapshot
+	least := time.Duration(-1)
+	for begin := time.Now(); least < 0 || least > soon && time.Since(begin) < late; {
+		before, err := a.look(r)
+		if err != nil {
+			return best, err
+		}
+		n, err := a.requests(ctx)
+		if err != nil {
+			return best, fmt.Errorf("backends: %w", err)
+		}
+		now, err := a.look(r)
+		if err != nil {
+			return best, err
+		}
+		if took := now.at.Sub(before.at); least < 0 || took < least {
+			best, least = before.middle(now), took
+			best.requests = n
+		}
 	}
+	return best, nil
+}
+
+// look reads what /proc knows.
+func (a *arena) look(r *running) (s snapshot, err error) {
 	s.at = time.Now()
 	if s.cpu, err = groupCPU(r.group()); err != nil {
 		return s, err
@@ -107,18 +145,26 @@ func (a *arena) snapshot(ctx context.Context, r *running) (s snapshot, err error
 	return s, err
 }
 
+// middle is halfway between two looks.
+func (s snapshot) middle(to snapshot) snapshot {
+	s.at = s.at.Add(to.at.Sub(s.at) / 2)
+	s.cpu += (to.cpu - s.cpu) / 2
+	s.busy += (to.busy - s.busy) / 2
+	return s
+}
+
 // until is what happened between two snapshots.
 func (s snapshot) until(to snapshot, saw loadResult, objects bool) (figures, error) {
 	took := to.at.Sub(s.at)
-	n := float64(to.requests-s.requests) - 1 // one was the question
+	n := float64(to.requests) - float64(s.requests)
 	if n < 1 || saw.Done == 0 {
-		return figures{}, fmt.Errorf("no request reached a backend")
+		return figures{}, errors.New("no request reached a backend")
 	}
 	used := to.cpu - s.cpu
 	f := figures{
 		CPU: float64(used.Microseconds()) / n, Rate: n / took.Seconds(),
 		P50: float64(saw.P50.Microseconds()) / 1e3, P99: float64(saw.P99.Microseconds()) / 1e3,
-		Others: max(0, float64(to.busy-s.busy-used)/float64(took)),
+		Others: min(1, max(0, float64(to.busy-s.busy-used)/float64(took))),
 	}
 	if objects {
 		allocs := (to.objects - s.objects) / n

@@ -35,7 +35,7 @@ func (a *arena) start(ctx context.Context, s *scenario, c contender) (*running, 
 		return nil, err
 	}
 	r := &running{contender: c, site: site{
-		dir: dir, port: port, secure: s.secure, pair: a.pair, backends: a.backends.addresses,
+		dir: dir, port: port, secure: s.secure, pair: a.pair, backends: a.backends,
 	}}
 	l, err := c.launch(c.program, r.site)
 	if err != nil {

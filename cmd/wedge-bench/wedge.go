@@ -17,7 +17,7 @@ var abstain []byte
 // An edgeStrategy is one way to run the edge.
 type edgeStrategy struct {
 	name, use, options string
-	cookie             string // that pins a client, by the prefix of its name
+	cookie             string // that pins a client, by the beginning of its name
 }
 
 // pick is what the edge runs in every scenario but the one that compares strategies.
@@ -45,20 +45,11 @@ func (e edgeStrategy) edge(program string) contender {
 	return c
 }
 
-func oneEdge(program string) []contender { return []contender{pick.edge(program)} }
-
-func strategyEdges(program string) []contender {
-	var list []contender
-	for _, s := range strategies {
-		list = append(list, s.edge(program))
-	}
-	return list
-}
-
 func (e edgeStrategy) launch(program string, s site) (launch, error) {
 	listener, secure := "http", ""
 	if s.secure {
-		listener, secure = "https", fmt.Sprintf("tls: { certificate: %q, key: %q }, ", s.pair.certificate, s.pair.key)
+		listener = "https"
+		secure = fmt.Sprintf("tls: { certificate: %q, key: %q }, ", s.pair.certificate, s.pair.key)
 	}
 	plugin, err := s.file("abstain.wasm", string(abstain))
 	if err != nil {
