@@ -8,8 +8,8 @@ import (
 // acmeProtocol is what a certificate authority speaks to validate a name (RFC 8737): a handshake and no more.
 const acmeProtocol = "acme-tls/1"
 
-// withProtocols is a copy of c whose handshakes choose among protocols, also where GetConfigForClient decides.
-// Session tickets that c has set explicitly stay; else they are the copy's.
+// withProtocols is a copy of c whose handshakes choose among protocols, also where GetConfigForClient
+// decides. Session tickets that c has set explicitly stay; else they are the copy's.
 func withProtocols(c *tls.Config, protocols []string) *tls.Config {
 	c = c.Clone()
 	c.NextProtos = protocols

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -13,10 +14,11 @@ import (
 	"github.com/wedge-lb/wedge/edge/proxy"
 )
 
-const tenFields = "GET /a/path?with=query HTTP/1.1\r\nHost: edge.test\r\nUser-Agent: bench/1.0 (linux) of the edge\r\n" +
-	"Accept: text/html,application/xhtml+xml\r\nAccept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, br\r\n" +
-	"Referer: https://edge.test/other\r\nCookie: a=0123456789abcdef; b=0123456789abcdef\r\nDNT: 1\r\n" +
-	"Cache-Control: max-age=0\r\nX-Request-Id: 0123456789\r\n\r\n"
+const tenFields = "GET /a/path?with=query HTTP/1.1\r\nHost: edge.test\r\n" +
+	"User-Agent: bench/1.0 (linux) of the edge\r\nAccept: text/html,application/xhtml+xml\r\n" +
+	"Accept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, br\r\nReferer: https://edge.test/other\r\n" +
+	"Cookie: a=0123456789abcdef; b=0123456789abcdef\r\nDNT: 1\r\nCache-Control: max-age=0\r\n" +
+	"X-Request-Id: 0123456789\r\n\r\n"
 
 // onekib answers 1 KiB without allocating.
 func onekib() handler {
@@ -39,8 +41,8 @@ func cpu() time.Duration {
 
 // exchanges is one request after the other on one connection. The client's system calls and TLS are in the
 // figure; it allocates nothing itself.
-func exchanges(b *testing.B, c net.Conn) {
-	request, in := []byte(tenFields), make([]byte, 4<<10)
+func exchanges(b *testing.B, c net.Conn, text string) {
+	request, in := []byte(text), make([]byte, 4<<10)
 	once := func() int {
 		_, err := c.Write(request)
 		require.NoError(b, err)
@@ -63,6 +65,9 @@ func exchanges(b *testing.B, c net.Conn) {
 }
 
 func BenchmarkExchange(b *testing.B) {
-	b.Run("h1", func(b *testing.B) { exchanges(b, start(b, onekib()).dial()) })
-	b.Run("h1 over TLS", func(b *testing.B) { exchanges(b, start(b, onekib()).dialTLS("http/1.1")) })
+	post := strings.Replace(tenFields, "GET", "POST", 1)
+	post = strings.Replace(post, "DNT: 1", "Content-Length: 10240", 1) + strings.Repeat("x", 10240)
+	b.Run("h1", func(b *testing.B) { exchanges(b, start(b, onekib()).dial(), tenFields) })
+	b.Run("h1 over TLS", func(b *testing.B) { exchanges(b, start(b, onekib()).dialTLS("http/1.1"), tenFields) })
+	b.Run("h1 POST 10 KiB", func(b *testing.B) { exchanges(b, start(b, onekib()).dial(), post) })
 }

@@ -2,16 +2,21 @@
 // and HTTP/2, UDP with HTTP/3. Each request becomes a proxy.Exchange, which a Handler answers; nothing behind
 // this package knows which protocol it serves.
 //
-// A Server has any number of listeners, of three kinds: ServeTCP (h1 without TLS), ServeTLS (h1 and h2 by ALPN)
-// and ServeQUIC (h3). Each blocks until its listener is closed and all that it started has ended: when the last
-// of them has returned, no goroutine and no connection of the Server is left. Shutdown drains them all.
+// A Server has any number of listeners, of three kinds: ServeTCP (h1 without TLS), ServeTLS (h1 and h2 by
+// ALPN) and ServeQUIC (h3). Each blocks until its listener is closed and all that it started has ended: when
+// the last of them has returned, no goroutine and no connection of the Server is left. Shutdown drains them
+// all.
 //
-// What a client can make the edge hold is bounded by Limits, which are on by default and may be replaced while
-// connections are served: connections, in all and by address, handshakes in progress, bytes and number of
-// fields, time to send a head, pace of bodies and answers, streams. Deadlines are set when a connection is
+// What a client can make the edge hold is bounded by Limits, which are on by default and may be replaced
+// while connections are served: connections, in all and by address, handshakes in progress, bytes and number
+// of fields, time to send a head, pace of bodies and answers, streams. Deadlines are set when a connection is
 // accepted and only ever replaced.
 //
 // Where things are: gate counts connections, tcpFront accepts them, tcpConn is one of them from its handshake
-// on, h1Conn serves HTTP/1.1 on it with h1Body and h1Reply, h2Front and quicFront hand requests of net/http's
-// form to the one adapter, stream.
+// on, over a socket that keeps deadlines and paces. h1Conn serves HTTP/1.1 on it with h1Body, h1Reply and, after
+// an upgrade, tunnel. h2Front and quicFront hand requests of net/http's form to the one adapter, stream.
+//
+// One goroutine serves an h1 connection, and none is started for a request. What would cost each request a timer
+// is left to a sweep over the connections: heads that take too long, clients that left while a backend thinks, and
+// idle connections, which are put to rest: without buffers, request memory or a grown stack.
 package listen

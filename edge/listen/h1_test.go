@@ -31,6 +31,8 @@ func say(x *proxy.Exchange) {
 	answer(x, 200, fmt.Sprintf("%s %s %s", x.Request.Method, x.Request.Path, body))
 }
 
+const chunks = "Transfer-Encoding: chunked\r\n"
+
 func write(t testing.TB, c io.Writer, s string) {
 	t.Helper()
 	_, err := io.WriteString(c, s)
@@ -76,7 +78,8 @@ func TestTheWireOfAnAnswer(t *testing.T) {
 	})
 	const sized = "Content-Length: 2\r\n\r\nok"
 	for name, tt := range map[string]struct{ request, want string }{
-		"sized, fields in order": {"GET / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\r\nA: c\r\n" + sized},
+		"sized, fields in order": {"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nA: b\r\nA: c\r\n" + sized},
 		"chunked": {"GET /unsized HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n" +
 			"Transfer-Encoding: chunked\r\n\r\n4\r\npart\r\n8\r\nand more\r\n0\r\nSum: 1\r\n\r\n"},
 		"the client closes": {"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n" +
@@ -119,7 +122,7 @@ func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 					fmt.Fprintf(&all, "PUT /%d HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", i, len(body), body)
 					fmt.Fprintf(&want, "PUT /%d %s", i, body)
 				case 2:
-					fmt.Fprintf(&all, "PUT /%d HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n",
+					fmt.Fprintf(&all, "PUT /%d HTTP/1.1\r\nHost: h\r\n"+chunks+"\r\n%x\r\n%s\r\n0\r\n\r\n",
 						i, len(body), body)
 					fmt.Fprintf(&want, "PUT /%d %s", i, body)
 				}
@@ -162,6 +165,36 @@ func TestTheBodyThatCameWithTheHeadIsBuffered(t *testing.T) {
 	assert.Equal(t, "body|body", body)
 }
 
+func TestBodiesInPiecesOfAnySizeArrive(t *testing.T) {
+	e := start(t, echo)
+	body := make([]byte, 80<<10)
+	for i := range body {
+		body[i] = byte(i * 7 / 3)
+	}
+	for name, c := range map[string]net.Conn{"plain": e.dial(), "TLS": e.dialTLS("http/1.1")} {
+		t.Run(name, func(t *testing.T) {
+			r := bufio.NewReader(c)
+			for _, size := range []int{1, 3000, 4096, 5000, 20000, 32 << 10, 32<<10 + 1, 80 << 10} {
+				for _, piece := range []int{7000, 40000} {
+					head := fmt.Sprintf("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", size)
+					all := append([]byte(head), body[:size]...)
+					all = append(all, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"...)
+					go func() {
+						for ; len(all) > 0; all = all[min(piece, len(all)):] {
+							c.Write(all[:min(piece, len(all))])
+							<-time.After(time.Millisecond)
+						}
+					}()
+					_, got := receive(t, r, "PUT")
+					assert.True(t, got == string(body[:size]), "%d in pieces of %d", size, piece)
+					_, got = receive(t, r, "GET")
+					assert.Empty(t, got)
+				}
+			}
+		})
+	}
+}
+
 func TestBadRequestsAreAnsweredAndTheConnectionClosed(t *testing.T) {
 	served := make(chan string, 1)
 	e := start(t, func(x *proxy.Exchange) {
@@ -175,7 +208,7 @@ func TestBadRequestsAreAnsweredAndTheConnectionClosed(t *testing.T) {
 	}{
 		"an h2 preface":           {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
 		"no HTTP":                 {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400},
-		"both lengths":            {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+		"both lengths":            {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n" + chunks + "\r\n0\r\n\r\n", 400},
 		"no host":                 {"GET / HTTP/1.1\r\n\r\n", 400},
 		"a bare LF":               {"GET / HTTP/1.1\nHost: h\n\n", 400},
 		"a space before a colon":  {"GET / HTTP/1.1\r\nHost : h\r\n\r\n", 400},
@@ -187,7 +220,7 @@ func TestBadRequestsAreAnsweredAndTheConnectionClosed(t *testing.T) {
 		"many fields":             {"GET / HTTP/1.1\r\nHost: h\r\n" + strings.Repeat("A: b\r\n", 101) + "\r\n", 431},
 		"an unknown coding":       {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
 		"another version":         {"GET / HTTP/3.0\r\nHost: h\r\n\r\n", 505},
-		"an unknown expectation":  {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nExpect: 200-ok\r\n\r\nx", 417},
+		"an unknown expectation":  {"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nExpect: 200\r\n\r\nx", 417},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := e.dial()
@@ -226,7 +259,7 @@ func TestAMalformedBodyIsAnErrorAndTheEnd(t *testing.T) {
 		answer(x, 400, "bad body")
 	})
 	for name, tt := range map[string]struct{ request, says string }{
-		"chunk": {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nGET / HTTP/1.1\r\n", "chunk"},
+		"chunk": {"POST / HTTP/1.1\r\nHost: h\r\n" + chunks + "\r\nxyz\r\nGET / HTTP/1.1\r\n", "chunk"},
 		"cut":   {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc", "unexpected EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -340,7 +373,8 @@ func TestUpgrade(t *testing.T) {
 		})
 	}
 	c := e.dial()
-	write(t, c, "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n")
+	write(t, c, "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"+
+		"HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n")
 	_, body := receive(t, bufio.NewReader(c), "GET")
 	assert.Equal(t, "no", body, "h2c is not on offer")
 }

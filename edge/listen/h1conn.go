@@ -2,21 +2,15 @@ package listen
 
 import (
 	"crypto/tls"
-	"io"
 	"net"
-	"sync/atomic"
 	"time"
 
 	"github.com/wedge-lb/wedge/edge/http1"
 	"github.com/wedge-lb/wedge/edge/proxy"
 )
 
-const (
-	// drainBytes is how much of a body that nobody wanted is read to keep the connection.
-	drainBytes = 64 << 10
-	// lingerTime is how long a connection that is to be closed waits for its client to have read the answer.
-	lingerTime = 2 * time.Second
-)
+// lingerTime is how long a connection that is to be closed waits for its client to have read the answer.
+const lingerTime = 2 * time.Second
 
 // An h1Conn serves HTTP/1.1 on one connection, on the goroutine that calls serve: one exchange at a time, in
 // order. It has buffers only while a request is in progress.
@@ -129,8 +123,8 @@ func (h *h1Conn) first() (buf []byte, n int, err error) {
 	return firstByte(h.stream, &h.one)
 }
 
-// h1Source is what the Reader reads from: what idle got, which is in the Reader's own buffer already, then the
-// stream.
+// h1Source is what the Reader reads from: what idle got, which is in the Reader's own buffer already, then
+// the stream.
 type h1Source h1Conn
 
 func (s *h1Source) Read(p []byte) (int, error) {
@@ -199,6 +193,7 @@ func (h *h1Conn) hangUp() bool {
 // exchange has the request answered; it is true if another may follow on the connection.
 func (h *h1Conn) exchange() bool {
 	c := h.conn
+	defer h.body.giveBack()
 	h.body.start()
 	h.reply.start()
 	if !c.phase.CompareAndSwap(phaseHead, phaseServing) {
@@ -223,79 +218,4 @@ func (h *h1Conn) settle() bool {
 		return !r.closing || h.hangUp()
 	}
 	return h.hangUp()
-}
-
-// h1Body is the body of a request as the Handler reads it.
-type h1Body struct {
-	http1.Body
-	h       *h1Conn
-	whole   wholeBody
-	touched atomic.Bool // the Handler has read of it, or told the client to go on
-	slow    bool        // its deadline has passed
-}
-
-// start offers the body behind the head that was just read.
-func (b *h1Body) start() {
-	h, r := b.h, &b.h.x.Request
-	b.Body.Start(&h.in, h.parser.Framing, r.Length, h.parser.Limits)
-	b.touched.Store(false)
-	b.slow = false
-	if h.parser.Framing == http1.None {
-		return
-	}
-	if all, ok := b.Whole(); ok {
-		b.touched.Store(true)
-		r.Buffered = all
-		b.whole.left = all
-		r.Body = &b.whole
-		return
-	}
-	r.Body = b
-	r.Trailers = &b.Trailers
-}
-
-// Read waits for the client only as long as its pace allows.
-func (b *h1Body) Read(p []byte) (int, error) {
-	b.touched.Store(true)
-	b.h.conn.socket.pace(true)
-	n, err := b.Body.Read(p)
-	if err != nil && err != io.EOF && !b.slow && timedOut(err) {
-		b.slow = true
-		b.h.server().counters.timedOut.Add(1)
-	}
-	return n, err
-}
-
-// Close makes a Read that waits, and all later ones, fail: for an answer that does not need the rest of the
-// body. The connection ends with the exchange then.
-func (b *h1Body) Close() error {
-	if !b.Ended() {
-		b.h.conn.socket.Interrupt()
-	}
-	return nil
-}
-
-// drained reads what little may be left of the body. It is false if the next request cannot be found.
-func (b *h1Body) drained() bool {
-	if b.Ended() {
-		return true
-	}
-	if b.h.parser.Expect && !b.touched.Load() || b.h.reply.closing || b.h.conn.socket.interrupted.Load() {
-		return false
-	}
-	b.h.conn.socket.pace(false)
-	b.h.conn.socket.readBy(time.Now(), lingerTime)
-	io.CopyN(io.Discard, &b.Body, drainBytes)
-	return b.Ended()
-}
-
-// A wholeBody gives a body that was received with its head.
-type wholeBody struct{ left []byte }
-
-func (w *wholeBody) Read(p []byte) (int, error) {
-	n := copy(p, w.left)
-	if w.left = w.left[n:]; len(w.left) == 0 {
-		return n, io.EOF
-	}
-	return n, nil
 }

@@ -95,8 +95,7 @@ func (r *h1Reply) Head(status int, f http1.Fields, length int64) error {
 	}
 	h := r.h
 	old := h.parser.Old
-	head := string(h.x.Request.Method) == "HEAD"
-	r.bare = head || status == http.StatusNoContent || status == http.StatusNotModified
+	r.bare = bodiless(string(h.x.Request.Method) == "HEAD", status)
 	r.chunked = length < 0 && !r.bare && !old
 	r.left = length
 	if r.bare {
@@ -107,7 +106,8 @@ func (r *h1Reply) Head(status int, f http1.Fields, length int64) error {
 		r.closing = true
 	}
 	r.buffer()
-	r.answer = http1.Answer{Status: status, Fields: f, Length: length, NoBody: r.bare, Old: old, Close: r.closing}
+	r.answer = http1.Answer{Status: status, Fields: f, Length: length,
+		NoBody: r.bare, Old: old, Close: r.closing}
 	r.out = http1.AppendResponse(r.out, &r.answer)
 	r.answer.Fields = nil
 	r.advertise(f)
@@ -116,6 +116,11 @@ func (r *h1Reply) Head(status int, f http1.Fields, length int64) error {
 	}
 	r.state = replyHead
 	return nil
+}
+
+// bodiless tells whether an answer has no body (RFC 9110 6.4.1).
+func bodiless(head bool, status int) bool {
+	return head || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
 var fieldAltSvc = []byte("Alt-Svc")

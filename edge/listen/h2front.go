@@ -1,7 +1,7 @@
 package listen
 
-//lint:file-ignore SA1019 x/net's server takes a connection that is in our hands already, and blocks as long as
-// it serves it; net/http's wants to accept it itself.
+//lint:file-ignore SA1019 x/net's server takes a connection that is in our hands already, and blocks
+// as long as it serves it; net/http's wants to accept it itself.
 
 import (
 	"context"
@@ -113,8 +113,8 @@ func newH2Set(l *Limits) *h2Set {
 		ReadIdleTimeout:              h2PingAfter,
 		PingTimeout:                  l.HeaderTimeout,
 	}
-	if err := http2.ConfigureServer(base, conf); err != nil { // only for unusable TLS settings, and here are none
-		panic(err)
+	if err := http2.ConfigureServer(base, conf); err != nil {
+		panic(err) // only for unusable TLS settings, and here are none
 	}
 	return &h2Set{limits: l, base: base, http2: conf}
 }

@@ -3,8 +3,8 @@ package listen
 import "sync"
 
 // handshakes is the list of those in progress on TCP, oldest first. When there are too many, the oldest gives
-// way: an honest one is over in a few round trips, so clients that stall lose to those that do not. It is safe
-// for concurrent use.
+// way: an honest one is over in a few round trips, so clients that stall lose to those that do not. It is
+// safe for concurrent use.
 type handshakes struct {
 	mu          sync.Mutex
 	first, last *tcpConn

@@ -56,7 +56,8 @@ func TestASlowHeadIsAnsweredAndClosed(t *testing.T) {
 			<-time.After(50 * time.Millisecond) // each byte within any idle time
 		}
 	}
-	for name, c := range map[string]net.Conn{"plain": e.dial(), "TLS": e.dialTLS("http/1.1"), "one byte": e.dial()} {
+	conns := map[string]net.Conn{"plain": e.dial(), "TLS": e.dialTLS("http/1.1"), "one byte": e.dial()}
+	for name, c := range conns {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
 			write(t, c, "G")
@@ -92,7 +93,8 @@ func TestASlowHandlerDoesNotCountAsASlowHead(t *testing.T) {
 func TestASlowBodyIsGivenUp(t *testing.T) {
 	t.Parallel()
 	e := start(t, say, limits(func(l *listen.Limits) { l.BodyTimeout, l.MinRate = 300*time.Millisecond, 1000 }))
-	for name, drip := range map[string]time.Duration{"silent": time.Hour, "a byte now and then": 50 * time.Millisecond} {
+	drips := map[string]time.Duration{"silent": time.Hour, "a byte now and then": 50 * time.Millisecond}
+	for name, drip := range drips {
 		t.Run(name, func(t *testing.T) {
 			c := e.dial()
 			write(t, c, "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n")
@@ -241,7 +243,8 @@ func TestAQuietAnswerIsNotCut(t *testing.T) {
 		}
 		x.Reply.End(nil)
 	}, limits(func(l *listen.Limits) {
-		l.BodyTimeout, l.HeaderTimeout, l.IdleTimeout = 200*time.Millisecond, 200*time.Millisecond, 300*time.Millisecond
+		l.BodyTimeout, l.HeaderTimeout = 200*time.Millisecond, 200*time.Millisecond
+		l.IdleTimeout = 300 * time.Millisecond
 	}))
 	e.each(t, func(t *testing.T, w way) {
 		a, err := w.client.Get(w.url)
@@ -250,9 +253,11 @@ func TestAQuietAnswerIsNotCut(t *testing.T) {
 	})
 }
 
+const halfHello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+
 func TestAStalledHandshakeIsGivenUp(t *testing.T) {
 	e := start(t, say, limits(func(l *listen.Limits) { l.HandshakeTimeout = 300 * time.Millisecond }))
-	for name, hello := range map[string]string{"silent": "", "half a hello": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"} {
+	for name, hello := range map[string]string{"silent": "", "half a hello": halfHello} {
 		t.Run(name, func(t *testing.T) {
 			c, err := net.Dial("tcp", e.secure)
 			require.NoError(t, err)
@@ -267,7 +272,8 @@ func TestAStalledHandshakeIsGivenUp(t *testing.T) {
 func TestDeadlinesEndWithWhatTheyAreFor(t *testing.T) {
 	t.Parallel()
 	e := start(t, say, limits(func(l *listen.Limits) {
-		l.HandshakeTimeout, l.HeaderTimeout, l.BodyTimeout = 200*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond
+		const short = 200 * time.Millisecond
+		l.HandshakeTimeout, l.HeaderTimeout, l.BodyTimeout = short, short, short
 	}))
 	e.each(t, func(t *testing.T, w way) {
 		for range 3 {
@@ -350,7 +356,9 @@ func TestQUICConnectionsOverTheLimitAreRefused(t *testing.T) {
 }
 
 func TestManyQUICHandshakesMustProveTheirAddress(t *testing.T) {
-	e := start(t, say, limits(func(l *listen.Limits) { l.RetryAbove, l.HandshakeTimeout = 1, 500*time.Millisecond }))
+	e := start(t, say, limits(func(l *listen.Limits) {
+		l.RetryAbove, l.HandshakeTimeout = 1, 500*time.Millisecond
+	}))
 	// A client that sends its first packet and nothing else.
 	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -370,7 +378,8 @@ func TestManyQUICHandshakesMustProveTheirAddress(t *testing.T) {
 	wg.Wait()
 	tr.Close()
 	silent.Close()
-	require.Eventually(t, func() bool { return e.server.Stats().HandshakeErrors == 1 }, 3*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return e.server.Stats().HandshakeErrors == 1 },
+		3*time.Second, 10*time.Millisecond)
 }
 
 // halfPackets lets the first flight out and drops the rest.

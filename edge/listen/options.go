@@ -8,9 +8,9 @@ import (
 	"github.com/wedge-lb/wedge/edge/proxy"
 )
 
-// A Handler answers exchanges. Serve is called concurrently for different exchanges; it returns when x has been
-// answered, or cut, and nothing uses x any more. When it answered nothing, the client is dropped. A panic costs
-// the client its connection (h1) or stream.
+// A Handler answers exchanges. Serve is called concurrently for different exchanges; it returns when x has
+// been answered, or cut, and nothing uses x any more. When it answered nothing, the client is dropped. A
+// panic costs the client its connection (h1) or stream.
 type Handler interface {
 	Serve(x *proxy.Exchange)
 }

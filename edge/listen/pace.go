@@ -3,8 +3,8 @@ package listen
 import "time"
 
 // A pace is what a peer may still make us wait, in one direction: a token bucket in units of time. It begins
-// full, each byte adds 1/rate seconds, waiting takes away. So the peer holds an average of rate bytes a second,
-// after a grace of full; a single wait is never longer than full.
+// full, each byte adds 1/rate seconds, waiting takes away. So the peer holds an average of rate bytes a
+// second, after a grace of full; a single wait is never longer than full.
 type pace struct {
 	full, left time.Duration
 	perByte    time.Duration

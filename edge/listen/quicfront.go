@@ -64,7 +64,8 @@ func newQUICFront(s *Server, c net.PacketConn) (*quicFront, error) {
 		Logger:         slog.New(slog.DiscardHandler),
 	}
 	var err error
-	f.listener, err = f.transport.Listen(withProtocols(s.opt.QUIC, []string{http3.NextProtoH3}), f.config(nil))
+	h3TLS := withProtocols(s.opt.QUIC, []string{http3.NextProtoH3})
+	f.listener, err = f.transport.Listen(h3TLS, f.config(nil))
 	return f, err
 }
 
@@ -89,7 +90,7 @@ func (f *quicFront) config(*quic.ClientInfo) *quic.Config {
 		MaxConnectionReceiveWindow:     h3ConnWindowMax,
 		MaxIncomingStreams:             int64(l.Streams),
 		MaxIncomingUniStreams:          h3UniStreams,
-		KeepAlivePeriod:                min(l.IdleTimeout/3, h3KeepAlive), // for quiet streams; http3 ends idleness
+		KeepAlivePeriod:                min(l.IdleTimeout/3, h3KeepAlive), // for quiet streams
 	}
 }
 

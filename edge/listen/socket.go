@@ -12,9 +12,9 @@ import (
 // errInterrupted is what a read gives after Interrupt.
 var errInterrupted = errors.New("listen: interrupted")
 
-// A socket is the client's end of a TCP connection, below TLS if there is any. It sees to deadlines: reads end
-// at one that its owner sets (readBy), or keep to a pace while a body is read; writes always keep to a pace.
-// One goroutine may read while another writes.
+// A socket is the client's end of a TCP connection, below TLS if there is any. It sees to deadlines: reads
+// end at one that its owner sets (readBy), or keep to a pace while a body is read; writes always keep to a
+// pace. One goroutine may read while another writes.
 type socket struct {
 	net.Conn
 	bare        *bare
@@ -102,8 +102,8 @@ func (s *socket) Interrupt() {
 	s.Conn.SetReadDeadline(time.Unix(1, 0))
 }
 
-// firstByte waits for a stream to send and gives a buffer with what came first: a byte, as streams cannot wait
-// without reading.
+// firstByte waits for a stream to send and gives a buffer with what came first: a byte, as streams cannot
+// wait without reading.
 func firstByte(stream io.Reader, one *[1]byte) ([]byte, int, error) {
 	n, err := stream.Read(one[:])
 	if n == 0 {

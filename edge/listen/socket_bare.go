@@ -5,6 +5,7 @@ package listen
 import (
 	"io"
 	"net"
+	"os"
 	"syscall"
 	"time"
 	"unsafe"
@@ -13,15 +14,16 @@ import (
 )
 
 // bare calls the system without telling the scheduler: the socket does not block, so a call is short and the
-// two transitions would cost more than it. Waiting is left to the runtime's poller, by way of syscall.RawConn,
-// and so are deadlines, which are set only when a call has to wait. The race detector needs the plain form: it
-// learns from system calls what happens before what.
+// two transitions would cost more than it. Waiting is left to the runtime's poller, by way of
+// syscall.RawConn, and so are deadlines, which are set only when a call has to wait. The race detector needs
+// the plain form: it learns from system calls what happens before what.
 type bare struct {
 	s      *socket
 	raw    syscall.RawConn
 	reads  transfer
 	writes transfer
 	second []byte // goes out behind the bytes of writes
+	noWait bool   // reads that would wait fail as if their deadline had passed
 
 	tryFirst, tryRead, tryWrite, tryWait func(fd uintptr) bool
 }
@@ -141,7 +143,9 @@ func (b *bare) recvOnce(fd uintptr) bool {
 			return true
 		case unix.EINTR:
 		case unix.EAGAIN:
-			if b.s.paced() && t.since.IsZero() {
+			if b.noWait {
+				t.err = os.ErrDeadlineExceeded
+			} else if b.s.paced() && t.since.IsZero() {
 				t.since = time.Now()
 				t.err = b.s.mayRead(t.since)
 			}
@@ -153,10 +157,22 @@ func (b *bare) recvOnce(fd uintptr) bool {
 	}
 }
 
+// ready reads from stream, which is s or TLS over it, what has been received already.
+func (s *socket) ready(stream io.Reader, p []byte) int {
+	if s.bare == nil {
+		return 0
+	}
+	s.bare.noWait = true
+	n, _ := stream.Read(p) // an error comes again
+	s.bare.noWait = false
+	return n
+}
+
 func (b *bare) waitOnce(fd uintptr) bool {
 	var one [1]byte
 	for {
-		_, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&one)), 1, unix.MSG_PEEK, 0, 0)
+		_, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, fd,
+			uintptr(unsafe.Pointer(&one)), 1, unix.MSG_PEEK, 0, 0)
 		if errno != unix.EINTR {
 			return errno != unix.EAGAIN
 		}
@@ -230,7 +246,8 @@ func (b *bare) send(fd uintptr) (int, syscall.Errno) {
 	parts := [2]unix.Iovec{{Base: unsafe.SliceData(p)}, {Base: unsafe.SliceData(q)}}
 	parts[0].SetLen(len(p))
 	parts[1].SetLen(len(q))
-	n, _, errno := syscall.RawSyscall(unix.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&parts)), uintptr(len(parts)))
+	n, _, errno := syscall.RawSyscall(unix.SYS_WRITEV, fd,
+		uintptr(unsafe.Pointer(&parts)), uintptr(len(parts)))
 	return int(n), errno
 }
 

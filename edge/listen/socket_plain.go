@@ -2,6 +2,8 @@
 
 package listen
 
+import "io"
+
 // bare is not used on this system.
 type bare struct{}
 
@@ -17,6 +19,9 @@ func (s *socket) wait() error { return nil }
 func (s *socket) waits() bool { return false }
 
 func (s *socket) readOnce(p []byte) (int, error) { return s.readPlain(p) }
+
+// ready reads nothing: it might wait.
+func (s *socket) ready(io.Reader, []byte) int { return 0 }
 
 // Write writes all of p as long as the peer takes it at the minimum rate.
 func (s *socket) Write(p []byte) (int, error) { return s.writePlain(p) }

@@ -149,7 +149,8 @@ func (st *stream) length() error {
 		return nil
 	}
 	st.body.start(st, q.Length)
-	if q.Length == http1.Unknown && st.owner.protocol == proxy.H3 && seldomHasBody(r.Method) && !st.body.probe() {
+	unsaid := q.Length == http1.Unknown && st.owner.protocol == proxy.H3
+	if unsaid && seldomHasBody(r.Method) && !st.body.probe() {
 		q.Length = 0
 		return nil
 	}

@@ -53,7 +53,7 @@ func (r *streamReply) Head(status int, f http1.Fields, length int64) error {
 	}
 	r.state = replyHead
 	r.st.answered.Store(true)
-	r.bare = r.st.r.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
+	r.bare = bodiless(r.st.r.Method == http.MethodHead, status)
 	r.left = length
 	h := r.w.Header()
 	addFields(h, "", f)

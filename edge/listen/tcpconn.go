@@ -162,14 +162,15 @@ func (c *tcpConn) sever() {
 }
 
 // look ends what takes too long: a head, and an exchange whose client is gone. Deadlines of these two would
-// have to be set and taken back with each request. It also puts to rest what is idle.
-func (c *tcpConn) look(now time.Time) {
+// have to be set and taken back with each request. It also puts to rest what is idle. ask
+// lets it spend a system call.
+func (c *tcpConn) look(now time.Time, ask bool) {
 	phase, since := c.phase.Load(), c.since.Load()
 	passed := now.Sub(c.begun) - time.Duration(since)
 	switch {
 	case phase == phaseHead && passed > c.front.server.limits.Load().HeaderTimeout:
 		c.socket.Interrupt()
-	case phase == phaseServing && passed > lookAfter && c.socket.gone():
+	case phase == phaseServing && passed > lookAfter && ask && c.socket.gone():
 		c.abandon()
 	case phase == phaseIdle && passed > restAfter && c.socket.waits():
 		c.wake()

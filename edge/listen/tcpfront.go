@@ -11,6 +11,7 @@ import (
 
 const (
 	sweepEvery  = 250 * time.Millisecond
+	askEvery    = 4           // sweeps: the system is asked for a connection in one of so many
 	acceptPause = time.Second // at most, between two tries after Accept failed
 )
 
@@ -171,20 +172,20 @@ func (f *tcpFront) close() {
 func (f *tcpFront) sweep(ended chan struct{}) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
-	for {
+	for turn := uint32(0); ; turn++ {
 		select {
 		case now := <-tick.C:
-			f.look(now)
+			f.look(now, turn)
 		case <-ended:
 			return
 		}
 	}
 }
 
-func (f *tcpFront) look(now time.Time) {
+func (f *tcpFront) look(now time.Time, turn uint32) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for c := range f.conns {
-		c.look(now)
+		c.look(now, (c.shard+turn)%askEvery == 0)
 	}
 }
