@@ -32,7 +32,7 @@ type snapshot struct {
 	cpu      time.Duration // of the proxy
 	busy     time.Duration // of its processor, for anybody
 	objects  float64       // heap objects that the edge made
-	clients  []int         // ports of those that are connected to the proxy
+	sockets  []string      // of the load
 }
 
 // window measures one round of a load.
@@ -50,7 +50,7 @@ func (a *arena) window(ctx context.Context, s *scenario, r *running) (figures, e
 		return figures{}, err
 	}
 	defer p.stop()
-	from, to, err := a.ends(ctx, r)
+	from, to, err := a.ends(ctx, r, p)
 	if err == nil {
 		err = p.end(ctx)
 	}
@@ -64,18 +64,18 @@ func (a *arena) window(ctx context.Context, s *scenario, r *running) (figures, e
 	if err != nil {
 		return figures{}, err
 	}
-	if err := unbroken(from.clients, to.clients, s.load.connections()); err != nil {
+	if err := unbroken(from.sockets, to.sockets, s.load.connections()); err != nil {
 		return figures{}, err
 	}
 	return from.until(to, saw, r.metrics != nil)
 }
 
 // ends takes the snapshots of a window. Metrics are read outside of it: that costs the proxy time.
-func (a *arena) ends(ctx context.Context, r *running) (from, to snapshot, err error) {
+func (a *arena) ends(ctx context.Context, r *running, load *process) (from, to snapshot, err error) {
 	if err = pause(ctx, lead); err != nil {
 		return from, to, err
 	}
-	clients, err := clientPorts(r.site.port)
+	open, err := sockets(load.group())
 	if err != nil {
 		return from, to, err
 	}
@@ -89,14 +89,14 @@ func (a *arena) ends(ctx context.Context, r *running) (from, to snapshot, err er
 	if err = pause(ctx, a.opt.duration); err != nil {
 		return from, to, err
 	}
-	still, err := clientPorts(r.site.port)
+	still, err := sockets(load.group())
 	if err != nil {
 		return from, to, err
 	}
 	if to, err = a.snapshot(ctx, r); err != nil {
 		return from, to, err
 	}
-	from.objects, from.clients, to.clients = before, clients, still
+	from.objects, from.sockets, to.sockets = before, open, still
 	to.objects, err = r.objects(ctx)
 	return from, to, err
 }
