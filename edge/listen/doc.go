@@ -13,10 +13,10 @@
 // accepted and only ever replaced.
 //
 // Where things are: gate counts connections, tcpFront accepts them, tcpConn is one of them from its handshake
-// on, over a socket that keeps deadlines and paces. h1Conn serves HTTP/1.1 on it with h1Body, h1Reply and, after
-// an upgrade, tunnel. h2Front and quicFront hand requests of net/http's form to the one adapter, stream.
+// on, over a socket that keeps deadlines and paces. h1Conn serves HTTP/1.1 on it with h1Body, h1Reply and,
+// after an upgrade, tunnel. h2Front and quicFront hand requests of net/http's form to the one adapter, stream.
 //
-// One goroutine serves an h1 connection, and none is started for a request. What would cost each request a timer
-// is left to a sweep over the connections: heads that take too long, clients that left while a backend thinks, and
-// idle connections, which are put to rest: without buffers, request memory or a grown stack.
+// One goroutine serves an h1 connection, and none is started for a request. What would cost each request a
+// timer is left to a sweep over the connections: heads that take too long, clients that left while a backend
+// thinks, and idle connections, which are put to rest: without buffers, request memory or a grown stack.
 package listen
