@@ -69,6 +69,7 @@ func nginxPeer(program string, s site) (launch, error) {
       proxy_pass http://backends;
       proxy_http_version 1.1;
       proxy_max_temp_file_size 0;
+      proxy_buffers 8 32k;
       proxy_set_header Connection "";
       proxy_set_header Host $host;
       proxy_set_header X-Forwarded-For $remote_addr;
