@@ -55,27 +55,24 @@ plugins:
   own: { source: nothing.wasm }
 strategies:
   one: { use: own }
+  two: { use: builtin/stateless, options: { algorithm: magic } }
 pools:
   shop: { strategy: one, backends: [{ url: "http://127.0.0.1:1" }] }
 sites:
   - hosts: [a.test]
     tls: { certificate: nowhere.crt, key: nowhere.key }
-    routes: [{ pool: shop }]
+    routes: [{ match: { path: /two }, pool: shop, strategy: two }, { pool: shop }]
 `)
 	r := h.run("check", "-c", "broken.yaml")
 	assert.Equal(t, 2, r.code)
 	assert.Contains(t, r.err, "broken.yaml:7:3: strategies.one: ")
 	assert.Contains(t, r.err, "not a WebAssembly module")
+	assert.Contains(t, r.err, "broken.yaml:8:3: strategies.two: ")
+	assert.Contains(t, r.err, `"magic": want one of round_robin`)
+	assert.Contains(t, r.err, "broken.yaml:13:5: sites[0].tls: ")
 	assert.Contains(t, r.err, "nowhere.crt")
 	assert.NoDirExists(t, h.path("never-made"))
 	assertTmpEmpty(t, h)
-
-	h.write("options.yaml", strings.Replace(file(":0", "http://127.0.0.1:1"), "builtin/stateless",
-		"builtin/stateless, options: { algorithm: magic }", 1))
-	r = h.run("check", "-c", "options.yaml")
-	assert.Equal(t, 2, r.code)
-	assert.Contains(t, r.err, "options.yaml:8:3: strategies.spread: ")
-	assert.Contains(t, r.err, `"magic": want one of round_robin`)
 }
 
 func TestCheckSaysThatAFileIsFine(t *testing.T) {
