@@ -36,7 +36,7 @@ type door struct {
 // doorDeps are what every door opens to.
 type doorDeps struct {
 	handler listen.Handler
-	tls     *tls.Config
+	tls     func(protocols ...string) *tls.Config
 	guard   func(*tls.ConnectionState, net.Addr) proxy.Guard
 	logger  *slog.Logger
 	keys    *quicKeys
@@ -64,6 +64,8 @@ func protocolSet(names []string) listen.Protocols {
 	return set
 }
 
+const quicProtocol = "h3"
+
 // openDoor binds the sockets of p. Nothing is accepted until serve.
 func openDoor(p place, d doorDeps, limits listen.Limits) (*door, error) {
 	o := &door{place: p}
@@ -72,7 +74,8 @@ func openDoor(p place, d doorDeps, limits listen.Limits) (*door, error) {
 	}
 	options := listen.Options{Handler: d.handler, Protocols: p.protocols, Limits: limits, Logger: d.logger}
 	if p.secure {
-		options.TLS, options.Guard = d.tls, d.guard
+		options.TLS, options.QUIC = d.tls(p.protocols.TCP()...), d.tls(quicProtocol)
+		options.Guard = d.guard
 		options.ResetKey, options.TokenKey = &d.keys.Reset, &d.keys.Token
 		if o.udp != nil {
 			options.AltPort = uint16(o.port())

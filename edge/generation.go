@@ -58,7 +58,7 @@ func (g *generation) build(ctx context.Context) error {
 	g.upstream, g.health, err = planBackends(c, g.pools)
 	faults = append(faults, err)
 	if g.certs, err = s.certs.Prepare(ctx, tlsSettings(c)); err != nil {
-		faults = append(faults, c.Fault("tls", err.Error()))
+		faults = append(faults, tlsFaults(c, err)...)
 	}
 	table, err := s.planSites(c, g.pools)
 	faults = append(faults, err)
@@ -77,7 +77,7 @@ func (s *Server) challenge(host, path []byte) (string, bool) {
 func (g *generation) open() error {
 	s := g.server
 	deps := doorDeps{
-		handler: s.proxy, tls: s.certs.TLSConfig(), guard: s.guard, logger: s.log, keys: s.quic,
+		handler: s.proxy, tls: s.certs.TLSConfig, guard: s.guard, logger: s.log, keys: s.quic,
 	}
 	for _, p := range places(g.conf) {
 		if s.doors[p] != nil {

@@ -18,14 +18,15 @@ const module = "github.com/wedge-lb/wedge"
 
 // arrows says which of our packages each folder may import; a trailing /* stands for everything below.
 var arrows = map[string][]string{
-	"cmd/wedge":   {"edge", "edge/config", "edge/admin", "edge/demo"},
-	"edge":        {"edge/*", "plugins"},
-	"edge/config": {},
-	"edge/demo":   {"edge", "edge/config"},
-	"edge/listen": {"edge/http1", "edge/http2", "edge/proxy"},
-	"edge/certs":  {},
-	"edge/http1":  {},
-	"edge/http2":  {},
+	"cmd/wedge":       {"edge", "edge/config", "edge/admin", "edge/demo"},
+	"cmd/wedge-bench": {},
+	"edge":            {"edge/*", "plugins"},
+	"edge/config":     {},
+	"edge/demo":       {"edge", "edge/config"},
+	"edge/listen":     {"edge/http1", "edge/http2", "edge/proxy"},
+	"edge/certs":      {},
+	"edge/http1":      {},
+	"edge/http2":      {},
 
 	"edge/http1/http1test": {"edge/http1"}, // the attack cases, for tests of any proxy
 	"edge/route":           {},

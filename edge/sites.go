@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -99,6 +100,38 @@ func tlsSite(c *config.Config, site config.Site) certs.Site {
 		s.ClientAuth = certs.ClientAuth{Mode: certs.ClientMode(a.Mode), CA: string(a.CA)}
 	}
 	return s
+}
+
+// tlsFaults puts what was found wrong about certificates to its places in c.
+func tlsFaults(c *config.Config, err error) []error {
+	if list, ok := err.(interface{ Unwrap() []error }); ok {
+		var faults []error
+		for _, e := range list.Unwrap() {
+			faults = append(faults, tlsFaults(c, e)...)
+		}
+		return faults
+	}
+	var of *certs.SiteError
+	if errors.As(err, &of) {
+		for i, site := range c.Sites {
+			if siteName(site) == of.Site {
+				return []error{c.Fault(tlsPath(i, site), of.Err.Error())}
+			}
+		}
+	}
+	return []error{c.Fault("tls", err.Error())}
+}
+
+// tlsPath is the place that a fault of a site's certificates is most likely about.
+func tlsPath(i int, site config.Site) string {
+	at := fmt.Sprintf("sites[%d].tls", i)
+	switch {
+	case site.TLS.ClientAuth != nil:
+		return at + ".client_auth.ca"
+	case site.TLS.Certificate != "":
+		return at + ".certificate"
+	}
+	return at
 }
 
 // limits are the bounds that c sets for clients.

@@ -5,40 +5,49 @@ import (
 	"time"
 )
 
-// floor is how many retries a second a pool always has.
-const floor = 10
+const (
+	floor = 10  // retries a second that a pool always has
+	burst = 100 // retries that quiet times can save up
+)
 
 // A Budget bounds the retries of a pool to a share of its requests, so that retries cannot multiply an outage. It
-// is safe for concurrent use; requests that are not retried do not touch it.
+// is a token bucket that requests fill. It is safe for concurrent use; requests that are not retried do not
+// touch it.
 type Budget struct {
-	mu      sync.Mutex
-	since   time.Time // of the second that is counted
-	begun   uint64    // requests until then
-	before  uint64    // requests of the second before
-	retries uint64    // of this second
+	mu       sync.Mutex
+	requests uint64  // counted until now
+	granted  uint64  // retries ever; they are attempts as well, but no requests
+	tokens   float64 // filled by requests
+	second   time.Time
+	recent   int // granted in this second
 }
 
-// Take tells whether one more retry is within percent of the requests of this second and the one before, or
-// within 10 a second, and counts it if it is.
+// Take tells whether one more retry is within percent of the requests, or else within 10 a second, and counts
+// it if it is.
 func (b *Budget) Take(s *Set, percent int, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.fillLocked(s, percent)
+	if now.Sub(b.second) >= time.Second {
+		b.second, b.recent = now, 0
+	}
+	if b.tokens < 1 && b.recent >= floor {
+		return false
+	}
+	b.tokens = max(b.tokens-1, 0)
+	b.recent++
+	b.granted++
+	return true
+}
+
+func (b *Budget) fillLocked(s *Set, percent int) {
 	var begun uint64
 	for i := range s.Backends {
 		begun += s.Backends[i].load.Begun()
 	}
-	recent := begun - min(b.begun, begun)
-	if passed := now.Sub(b.since); passed >= time.Second {
-		b.before = recent
-		if passed >= 2*time.Second {
-			b.before = 0
-		}
-		b.since, b.begun, b.retries = now, begun, 0
-		recent = 0
+	requests := begun - min(b.granted, begun)
+	if requests > b.requests {
+		b.tokens = min(b.tokens+float64(requests-b.requests)*float64(percent)/100, burst)
 	}
-	if b.retries >= max((b.before+recent)*uint64(percent)/100, floor) {
-		return false
-	}
-	b.retries++
-	return true
+	b.requests = requests
 }

@@ -39,7 +39,7 @@ type builder struct {
 }
 
 func (b *builder) fault(site Site, err error) {
-	b.faults = append(b.faults, fmt.Errorf("tls: site %s: %w", site.Name, err))
+	b.faults = append(b.faults, &SiteError{site.Name, err})
 }
 
 func (b *builder) authority(s Settings) {

@@ -75,3 +75,14 @@ type OnDemand struct {
 	// An error denies the name. It must return when ctx is done.
 	Decide func(ctx context.Context, host string) error
 }
+
+// SiteError is a fault of what the settings say about one site.
+type SiteError struct {
+	Site string
+	Err  error
+}
+
+func (e *SiteError) Error() string { return "tls: site " + e.Site + ": " + e.Err.Error() }
+
+// Unwrap returns the fault itself.
+func (e *SiteError) Unwrap() error { return e.Err }
