@@ -90,9 +90,9 @@ type Upstream struct {
 	ConnectTimeout  time.Duration `yaml:"connect_timeout" default:"3s" min:"1ms" max:"10m"`
 	ResponseTimeout time.Duration `yaml:"response_timeout" default:"30s" min:"1ms" max:"24h"`
 	// BodyTimeout is for each step of a body: a stream that is silent for longer is cut.
-	BodyTimeout time.Duration `yaml:"body_timeout" default:"5m" min:"1ms" max:"24h"`
-	MaxConnections  int           `yaml:"max_connections" default:"1024" min:"1" max:"1000000"` // to a backend
-	TLS             UpstreamTLS   `yaml:"tls"`                                                  // for https URLs
+	BodyTimeout    time.Duration `yaml:"body_timeout" default:"5m" min:"1ms" max:"24h"`
+	MaxConnections int           `yaml:"max_connections" default:"1024" min:"1" max:"1000000"` // to a backend
+	TLS            UpstreamTLS   `yaml:"tls"`                                                  // for https URLs
 }
 
 // UpstreamTLS is how a backend's certificate is verified.
