@@ -203,7 +203,7 @@ var h2Attacks = map[string]h2Attack{
 	"an underscore twin of a coding":      {head: post("transfer_encoding", "chunked"), body: "0\r\n\r\n"},
 	"a pseudo field in trailers":          {head: post(), body: "hello", trailers: pairs{{":path", "/evil"}}},
 	"an upper-case name in trailers":      {head: post(), body: "hello", trailers: pairs{{"X-Upper", "a"}}},
-	"a length in trailers":                {head: post("trailer", "content-length"), body: "hello", trailers: pairs{{"content-length", "99"}}},
+	"a length in trailers":                {head: post("trailer", "content-length, x-sum"), body: "hello", trailers: pairs{{"content-length", "99"}}},
 	"CRLF in a trailer":                   {head: post(), body: "hello", trailers: pairs{{"x", "a\r\n\r\nGET /evil HTTP/1.1"}}},
 	"a head of more than the limit":       {head: good("x", strings.Repeat("a", 40<<10))},
 	"more fields than the limit":          {head: append(good(), many("x", 300)...)},
