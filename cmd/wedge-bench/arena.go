@@ -19,6 +19,7 @@ type arena struct {
 	pair     keyPair
 	backends []string                                  // host:port
 	requests func(ctx context.Context) (uint64, error) // that they were sent up to now
+	settle   time.Duration                             // after which memory is looked at
 	notices  io.Writer                                 // what goes on
 }
 
@@ -31,7 +32,7 @@ func openArena(ctx context.Context, o options, notices io.Writer) (*arena, func(
 	if err != nil {
 		return nil, nil, fmt.Errorf("backends and load: %w; make tools installs them", err)
 	}
-	a := &arena{opt: o, notices: notices}
+	a := &arena{opt: o, settle: 3 * time.Second, notices: notices}
 	if a.program, err = os.Executable(); err != nil {
 		return nil, nil, err
 	}

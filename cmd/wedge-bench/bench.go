@@ -93,10 +93,10 @@ func bouts(o options) ([]bout, error) {
 
 // What things take besides windows, roughly.
 const (
-	startCost  = 1500 * time.Millisecond // a contender's start and end
-	loadCost   = 500 * time.Millisecond  // a load's start and end, and reading what it wrote
-	memoryCost = 13 * time.Second        // a round of the scenario that measures memory
-	slack      = 30 * time.Second        // by which within may be exceeded before everything ends
+	startCost  = time.Second            // a contender's start and end
+	loadCost   = 200 * time.Millisecond // a load's start and end, and reading what it wrote
+	memoryCost = 11 * time.Second       // a round of the scenario that measures memory
+	slack      = 30 * time.Second       // by which within may be exceeded before everything ends
 )
 
 var errOverdue = errors.New("not done in time; ask for fewer scenarios or rounds, or a shorter -duration")

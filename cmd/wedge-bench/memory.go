@@ -15,7 +15,6 @@ import (
 const (
 	idleConnections = 5000
 	warmConnections = 300
-	settle          = 3 * time.Second // after which memory is looked at
 )
 
 // memory measures what n idle TLS connections cost a contender that was just started: each has had one
@@ -24,17 +23,17 @@ func (a *arena) memory(ctx context.Context, r *running, n int) (figures, error) 
 	if err := enoughFiles(uint64(n) + 2000); err != nil {
 		return figures{}, err
 	}
-	if _, err := a.crowd(ctx, r, warmConnections, time.Second); err != nil {
+	if _, err := a.crowd(ctx, r, warmConnections, a.settle/2); err != nil {
 		return figures{}, fmt.Errorf("warm-up: %w", err)
 	}
-	if err := pause(ctx, settle/2); err != nil {
+	if err := pause(ctx, a.settle/2); err != nil {
 		return figures{}, err
 	}
 	before, err := groupMemory(r.group())
 	if err != nil {
 		return figures{}, err
 	}
-	with, err := a.crowd(ctx, r, n, settle)
+	with, err := a.crowd(ctx, r, n, a.settle)
 	if err != nil {
 		return figures{}, err
 	}

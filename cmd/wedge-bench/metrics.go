@@ -20,7 +20,8 @@ func newScraper(socket string) *scraper {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}
-	return &scraper{&http.Client{Transport: &http.Transport{DialContext: dial}, Timeout: 5 * time.Second}}
+	once := &http.Transport{DialContext: dial, DisableKeepAlives: true}
+	return &scraper{&http.Client{Transport: once, Timeout: 5 * time.Second}}
 }
 
 // value is what a metric without labels is now.
