@@ -47,15 +47,15 @@ func (a *arena) crowd(ctx context.Context, r *running, n int, wait time.Duration
 		return 0, err
 	}
 	defer input.Close()
-	defer keep.Close()
 	p, err := startProcess(launch{
 		args: []string{a.program, "idle", "-connections", strconv.Itoa(n), r.site.address()},
 		env:  oneProcessor(), input: input,
 	}, a.opt.loadCPU)
 	if err != nil {
-		return 0, err
+		return 0, errors.Join(err, keep.Close())
 	}
 	defer p.stop()
+	defer keep.Close() // before, so that it ends by itself
 	if err := poll(ctx, startTime, func() error { return said(p, 1) }); err != nil {
 		return 0, err
 	}
