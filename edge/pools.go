@@ -33,6 +33,7 @@ func (s *Server) planPools(c *config.Config) (map[string]*poolPlan, error) {
 			if err != nil {
 				return nil, c.Fault(fmt.Sprintf("pools.%s.backends[%d].url", name, i), err.Error())
 			}
+			spec.Metrics = s.metrics.Backend(name, spec.ID)
 			p.specs = append(p.specs, spec)
 		}
 		p.preview = p.pool.Preview(p.specs)

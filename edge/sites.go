@@ -8,7 +8,6 @@ import (
 	"github.com/wedge-lb/wedge/edge/certs"
 	"github.com/wedge-lb/wedge/edge/config"
 	"github.com/wedge-lb/wedge/edge/listen"
-	"github.com/wedge-lb/wedge/edge/observe"
 	"github.com/wedge-lb/wedge/edge/proxy"
 	"github.com/wedge-lb/wedge/edge/route"
 )
@@ -47,10 +46,6 @@ func (s *Server) target(c *config.Config, site config.Site, r config.Route, n in
 		Pool: p.pool, Picker: handle, Observer: handle, Affinity: p.affinity,
 		Attempts: uint32(p.conf.Retry.Attempts), Budget: int(p.conf.Retry.Budget), Timeout: r.Timeout,
 		Metrics: s.metrics.Route(siteName(site), routeName(r, n)), Decided: s.metrics.Strategy(r.Strategy),
-		Backends: map[string]*observe.Backend{},
-	}
-	for _, b := range p.specs {
-		t.Backends[b.ID] = s.metrics.Backend(p.name, b.ID)
 	}
 	return t
 }

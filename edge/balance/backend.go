@@ -4,6 +4,8 @@ import (
 	"maps"
 	"sync/atomic"
 	"time"
+
+	"github.com/wedge-lb/wedge/edge/observe"
 )
 
 // A Condition is what an operator wants of a backend.
@@ -23,12 +25,13 @@ type Spec struct {
 	Weight    uint32 // share of the new requests beside the others'; at least 1
 	Zone      string
 	Labels    map[string]string
-	Condition Condition // the configured one; an operator's override comes before it
+	Metrics   *observe.Backend // counts the attempts; nil = nobody does
+	Condition Condition        // the configured one; an operator's override comes before it
 }
 
 func (s Spec) equal(o Spec) bool {
 	return s.ID == o.ID && s.Address == o.Address && s.Scheme == o.Scheme && s.Weight == o.Weight &&
-		s.Zone == o.Zone && s.Condition == o.Condition && maps.Equal(s.Labels, o.Labels)
+		s.Zone == o.Zone && s.Metrics == o.Metrics && s.Condition == o.Condition && maps.Equal(s.Labels, o.Labels)
 }
 
 // State is what a row can be used for.

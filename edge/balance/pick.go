@@ -22,6 +22,15 @@ type Header interface {
 	Get(name string) ([]byte, bool)
 }
 
+// A RepeatedHeader is a Header whose fields can have several lines, such as the parts of a Cookie field in
+// HTTP/2 and HTTP/3 (RFC 9113, section 8.2.3).
+type RepeatedHeader interface {
+	Header
+	// Next is the first field called name at place from or after it, and the place to go on from, which
+	// is 0 if there is no such field. It starts with from 0.
+	Next(name string, from int) (value []byte, next int)
+}
+
 // A Request is what a Picker may know of a request. Slices are valid during the pick only.
 type Request struct {
 	Attempt  uint32     // from 0

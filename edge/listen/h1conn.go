@@ -80,6 +80,9 @@ func (h *h1Conn) giveBack() {
 // await waits for the first byte of a request, without buffers. False is the end of the connection, or rest.
 func (h *h1Conn) await() bool {
 	h.in.Release()
+	if h.now = h.x.Ended; h.now.IsZero() {
+		h.now = time.Now()
+	}
 	h.x.Reset()
 	c := h.conn
 	if len(h.in.Buffered()) == 0 && !h.idle() {
@@ -96,7 +99,6 @@ func (h *h1Conn) idle() bool {
 		return false
 	}
 	putBuffer(h.in.TakeBuffer())
-	h.now = time.Now()
 	c.until = h.now.Add(c.limits.IdleTimeout)
 	c.socket.readBy(h.now, c.limits.IdleTimeout)
 	buf, n, err := h.first()

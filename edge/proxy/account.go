@@ -11,10 +11,10 @@ import (
 
 // account counts the exchange that has ended and notes it in the access log.
 func (x *Exchange) account(log *observe.AccessLog) {
-	if x.last.IsZero() {
-		x.last = time.Now()
+	if x.Ended.IsZero() {
+		x.Ended = time.Now()
 	}
-	elapsed := x.last.Sub(x.start)
+	elapsed := x.Ended.Sub(x.start)
 	metrics := x.gen.Unrouted
 	if x.route != nil {
 		metrics = x.route.Metrics

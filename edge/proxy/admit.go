@@ -27,7 +27,6 @@ type Route struct {
 	Timeout  time.Duration // to the head of the answer, all attempts together; 0 = none
 	Metrics  *observe.Route
 	Decided  *observe.Strategy
-	Backends map[string]*observe.Backend // by id
 }
 
 const challengePrefix = "/.well-known/acme-challenge/"

@@ -54,6 +54,7 @@ type Exchange struct {
 	SNI      string         // server name of the handshake, lower case; "" = none was sent
 	Guard    Guard          // of the connection; nil = serves every host
 	Peer     netip.AddrPort // the other end of the connection (QUIC: as first validated)
+	Ended    time.Time      // set by Serve: when it was done with the request
 	Shard    uint32         // any number that differs between connections: spreads counters
 	Reply    Reply
 	Abort    http1.Abort // fronts call Abort when the client has left
@@ -65,10 +66,9 @@ type state struct {
 	gen     *Generation
 	route   *Route
 	start   time.Time
-	last    time.Time // when the last attempt ended; zero = there was none
-	turn    uint32    // counts exchanges
-	trusted bool      // the peer is a trusted proxy
-	host    string    // the last host that vouched served, under guarded
+	turn    uint32 // counts exchanges
+	trusted bool   // the peer is a trusted proxy
+	host    string // the last host that vouched served, under guarded
 	vouched Guard
 	guarded *Generation
 	textOf  netip.AddrPort
@@ -99,11 +99,12 @@ type state struct {
 func (x *Exchange) Reset() {
 	x.Request.Reset()
 	x.Abort.Reset()
+	x.Ended = time.Time{}
 }
 
 // begin forgets the exchange before and keeps its memory.
 func (x *Exchange) begin(g *Generation, now time.Time) {
-	x.gen, x.route, x.start, x.last = g, nil, now, time.Time{}
+	x.gen, x.route, x.start, x.Ended = g, nil, now, time.Time{}
 	x.token.Reset()
 	x.backend, x.tried = nil, x.tried[:0]
 	x.result = balance.Result{}

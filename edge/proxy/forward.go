@@ -146,22 +146,25 @@ func (p *Proxy) try(x *Exchange) *balance.Failure {
 	defer load.End()
 	x.tried = append(x.tried, b)
 	x.response.Reset()
-	start := time.Now()
+	start := x.start // routing and picking take no time to speak of
+	if len(x.tried) > 1 {
+		start = time.Now()
+	}
 	err := p.opt.Upstream.Do(b, &x.Request, &x.response)
 	x.result = balance.Result{Backend: b, Attempt: uint32(len(x.tried) - 1)}
 	failure := failureOf(err)
 	if failure != nil {
 		x.result.Kind = failure.Kind
-		x.route.Backends[b.ID].Failed(x.Shard, failure.Kind.String())
+		b.Metrics.Failed(x.Shard, failure.Kind.String())
 	} else {
 		x.result.Status = x.response.Status
 		x.result.Head = time.Since(start)
 		load.Answered(x.result.Head)
 		p.relay(x)
-		x.route.Backends[b.ID].Answered(x.Shard, x.response.Status)
+		b.Metrics.Answered(x.Shard, x.response.Status)
 	}
-	x.last = time.Now()
-	x.result.Total = x.last.Sub(start)
+	x.Ended = time.Now()
+	x.result.Total = x.Ended.Sub(start)
 	p.report(x)
 	return failure
 }

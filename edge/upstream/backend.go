@@ -82,8 +82,9 @@ func (b *backend) take(r *http1.Request, fresh bool) (*conn, *balance.Failure) {
 		c := b.popLocked()
 		b.reused++
 		b.mu.Unlock()
+		c.taken = now
 		if c.fits(now, s) {
-			c.settings = s
+			c.settings, c.sock.recent = s, now
 			return c, nil
 		}
 		c.discard()

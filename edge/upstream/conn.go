@@ -23,8 +23,9 @@ type conn struct {
 	sender   sender     // of a body that is still arriving
 
 	born, idleSince int64
-	reused          bool // it has served before
-	answered        bool // a byte of the answer came
+	taken           int64 // when the exchange began
+	reused          bool  // it has served before
+	answered        bool  // a byte of the answer came
 	request         *http1.Request
 	answer          *http1.Response // nil = no exchange
 }

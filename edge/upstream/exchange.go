@@ -68,7 +68,7 @@ func (c *conn) send(r *http1.Request) *balance.Failure {
 }
 
 // rested tells whether c has waited for a request so long that it is worth a look whether it is open.
-func (c *conn) rested() bool { return c.reused && c.backend.t.now()-c.idleSince >= checkAfter }
+func (c *conn) rested() bool { return c.reused && c.taken-c.idleSince >= checkAfter }
 
 // appendWhole appends a body that has been received.
 func appendWhole(dst []byte, r *http1.Request) []byte {

@@ -13,13 +13,18 @@ type socket struct {
 	direct
 	clock             func() int64
 	readFor, writeFor time.Duration // 0 = as long as the armed deadline says
+	recent            int64         // the time, if it was looked up just now; used once
 	readUntil         int64         // when the armed deadlines pass; 0 = none is armed
 	writeUntil        int64
 }
 
 // armRead sees to it that a read that starts now waits about readFor.
 func (s *socket) armRead() error {
-	d, move := rearm(s.clock(), &s.readUntil, s.readFor)
+	now := s.recent
+	if s.recent = 0; now == 0 {
+		now = s.clock()
+	}
+	d, move := rearm(now, &s.readUntil, s.readFor)
 	if !move {
 		return nil
 	}
