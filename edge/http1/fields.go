@@ -19,6 +19,17 @@ func (f *Fields) Get(name string) ([]byte, bool) {
 	return nil, false
 }
 
+// Next gives the value of the first field called name at place from or after it, and the place to go on from,
+// which is 0 if there is no such field. It goes over all fields of a name, beginning with from 0.
+func (f *Fields) Next(name string, from int) (value []byte, next int) {
+	for i := from; i < len(*f); i++ {
+		if EqualFold((*f)[i].Name, name) {
+			return (*f)[i].Value, i + 1
+		}
+	}
+	return nil, 0
+}
+
 // Add appends a field. The slices are kept, not copied.
 func (f *Fields) Add(name, value []byte) { *f = append(*f, Field{name, value}) }
 

@@ -124,11 +124,23 @@ func (a *Attribute) named(r *balance.Request) ([]byte, bool) {
 	if a.Kind == abi.KindHeader {
 		return r.Header.Get(a.Name)
 	}
-	line, ok := r.Header.Get("cookie")
+	return cookieOf(r.Header, a.Name)
+}
+
+// cookieOf is the first value of a cookie's name over all Cookie fields: clients of HTTP/2 and HTTP/3 may
+// send a field for each cookie.
+func cookieOf(h balance.Header, name string) ([]byte, bool) {
+	repeated, ok := h.(balance.RepeatedHeader)
 	if !ok {
-		return nil, false
+		line, _ := h.Get("cookie")
+		return cookie(line, name)
 	}
-	return cookie(line, a.Name)
+	for line, next := repeated.Next("cookie", 0); next > 0; line, next = repeated.Next("cookie", next) {
+		if value, ok := cookie(line, name); ok {
+			return value, true
+		}
+	}
+	return nil, false
 }
 
 // cookie is the first value of a name in a Cookie field, as received.

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wedge-lb/wedge/edge/balance"
+	"github.com/wedge-lb/wedge/edge/http1"
 	"github.com/wedge-lb/wedge/edge/plugin"
 	"github.com/wedge-lb/wedge/sdk/abi"
 )
@@ -212,6 +213,30 @@ func TestSipHash(t *testing.T) {
 	} {
 		assert.Equal(t, want, plugin.SipHash(&key, input[:length]), "%d bytes", length)
 	}
+}
+
+// Clients of HTTP/2 and HTTP/3 may send each cookie in a field of its own.
+func TestACookieIsFoundInAnyCookieField(t *testing.T) {
+	fields := &http1.Fields{
+		{Name: []byte("cookie"), Value: []byte("theme=dark")},
+		{Name: []byte("x-tenant-id"), Value: []byte("acme")},
+		{Name: []byte("Cookie"), Value: []byte("lang=en; sid=s3cr3t")},
+		{Name: []byte("cookie"), Value: []byte("sid=other; last=1")},
+	}
+	cookie := func(name string) string { return need(abi.KindCookie, abi.FormRaw, name) }
+	g := echo(t, newPool(3).Set(), cookie("theme"), cookie("sid"), cookie("last"), cookie("none"))
+	r := &balance.Request{Header: fields}
+	frame := frameOf(t, g, r)
+	for n, want := range []string{"dark", "s3cr3t", "1", ""} {
+		got, ok := slot(t, frame, n)
+		assert.Equal(t, want, got)
+		assert.Equal(t, want != "", ok)
+	}
+	var d balance.Decision
+	assert.Zero(t, testing.AllocsPerRun(100, func() {
+		d.Reset()
+		_ = g.Pick(r, nil, &d)
+	}))
 }
 
 func FuzzFrame(f *testing.F) {
