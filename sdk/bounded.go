@@ -6,9 +6,9 @@ package sdk
 // backend does not topple the one beside it (Chen, Coleman, Shrivastava: Revisiting Consistent
 // Hashing with Bounded Loads, AAAI 2021).
 //
-// The average comes from the host's counts. Asking for all would cost a call for each backend,
-// so a pick asks for the backends it considers, every fourth pick for the next one of a round, and
-// for some more before a key is given away.
+// The average comes from the host's counts. Asking for all would cost with the size of the pool, so
+// the one call of a pick asks for the backend it considers, and after each few busy picks for the next
+// one of a round too. It asks for some more before a key is given away.
 type Bounded struct {
 	Factor float64 // above 1; 1.25 lets a backend carry a quarter more than the average
 
@@ -16,14 +16,15 @@ type Bounded struct {
 	load   []int64 // as last heard
 	loads  int64   // their sum, over usable backends
 	shares float64 // sum of the weights of usable backends
-	picks  uint    // of busy backends
 	next   int     // member whose load was asked for last in the round
+	busy   int     // picks of busy backends since the last step of the round
+	asked  []Load  // of the next call
 }
 
 const (
-	boundedEvery = 4  // busy picks for one more step of the round
-	boundedAsks  = 4  // steps of the round before a key is given away
-	boundedTries = 8  // next choices of one key, each with a call to the host
+	boundedEvery = 4  // busy picks for one step of the round
+	boundedTries = 8  // next choices of one key
+	boundedStep  = 4  // choices, and steps of the round, of one call before a key is given away
 	boundedScan  = 64 // backends gone through after that, by the load last heard
 )
 
@@ -33,10 +34,10 @@ func (l *Bounded) Update(b Backends) {
 	l.load = resize(l.load, b.Len())
 	clear(l.load)
 	l.loads, l.shares, l.next = 0, 0, 0
+	l.asked = make([]Load, 0, 2*boundedStep)
 	for _, m := range l.spread.members {
 		l.shares += float64(l.spread.share[m])
-		l.load[m] = int64(b.InFlight(int(m)))
-		l.loads += l.load[m]
+		l.hear(int(m), int64(b.InFlight(int(m))))
 	}
 }
 
@@ -47,35 +48,48 @@ func (l *Bounded) Pick(r *Request, of Placer, key uint64) int {
 	if own < 0 || !l.spread.Usable(own) {
 		return own
 	}
-	if l.ask(r, own); l.load[own] == 0 { // every bound allows one request
+	if l.busy < boundedEvery {
+		l.hear(own, int64(r.InFlight(own)))
+	} else {
+		l.refresh(r, own)
+	}
+	if l.load[own] == 0 { // every bound allows one request
 		return own
 	}
-	if l.picks++; l.picks%boundedEvery == 0 {
-		l.refresh(r)
-	}
-	if l.below(own) {
+	if l.busy++; l.below(own) {
 		return own
 	}
 	return l.elsewhere(r, of, key, own)
 }
 
+// refresh asks for the load of a key's own backend and for the next of the round.
+func (l *Bounded) refresh(r *Request, own int) {
+	l.busy = 0
+	l.consider(own)
+	l.ask(r, 1)
+}
+
 // elsewhere is where a key goes whose own backend is over the bound.
 func (l *Bounded) elsewhere(r *Request, of Placer, key uint64, own int) int {
-	for range boundedAsks {
-		l.refresh(r)
-	}
 	best := own
-	for n := range boundedTries {
-		i := of.Pick(r, rehash(key, n)) // its own again, first: the average may have risen
-		if i < 0 || !l.spread.Usable(i) {
-			return best
+	for n := 0; n < boundedTries; n += boundedStep {
+		for k := range boundedStep {
+			i := of.Pick(r, rehash(key, n+k)) // its own again, first: the average may have risen
+			if i < 0 || !l.spread.Usable(i) {
+				return best
+			}
+			l.consider(i)
 		}
-		l.ask(r, i)
-		if l.below(i) {
-			return i
-		}
-		if l.relative(i) < l.relative(best) {
-			best = i
+		choices := l.asked
+		l.ask(r, boundedStep)
+		for _, c := range choices {
+			i := int(c.Backend)
+			if l.below(i) {
+				return i
+			}
+			if l.relative(i) < l.relative(best) {
+				best = i
+			}
 		}
 	}
 	if i := l.scan(r, rehash(key, boundedTries)); i >= 0 {
@@ -118,17 +132,27 @@ func (l *Bounded) bound(share float64) float64 {
 	return most
 }
 
-// refresh asks for the load of the next backend of the round, to keep the average fresh.
-func (l *Bounded) refresh(r *Request) {
-	if l.next++; l.next >= l.spread.Len() {
-		l.next = 0
+// consider puts a backend on the list of the next call.
+func (l *Bounded) consider(backend int) { l.asked = append(l.asked, Load{Backend: uint32(backend)}) }
+
+// ask takes over the loads that the host has for the backends on the list and for the next ones of
+// the round, which keep the average fresh.
+func (l *Bounded) ask(r *Request, round int) {
+	for range round {
+		if l.next++; l.next >= l.spread.Len() {
+			l.next = 0
+		}
+		l.consider(int(l.spread.members[l.next]))
 	}
-	l.ask(r, int(l.spread.members[l.next]))
+	r.Loads(l.asked)
+	for i := range l.asked {
+		l.hear(int(l.asked[i].Backend), int64(max(l.asked[i].InFlight, 0)))
+	}
+	l.asked = l.asked[:0]
 }
 
-// ask takes over the load that the host has for a backend.
-func (l *Bounded) ask(r *Request, backend int) {
-	now := int64(r.InFlight(backend))
+// hear takes over the load of a backend.
+func (l *Bounded) hear(backend int, now int64) {
 	l.loads += now - l.load[backend]
 	l.load[backend] = now
 }

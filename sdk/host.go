@@ -22,6 +22,14 @@ func (h Host) Latency(backend int) time.Duration {
 	return time.Duration(max(h.latency(uint32(backend)), 0))
 }
 
+// Load is what a backend carries: requests in flight and the moving average of the time to the
+// response head in ns, each -1 for a row that the table does not have.
+type Load = abi.Load
+
+// Loads fills in the load of each backend that list names, of at most 64. One call for several
+// costs little more than InFlight of one.
+func (h Host) Loads(list []Load) { h.loads(list) }
+
 // Random is 64 random bits, seeded by the host. Rand makes many out of one.
 func (h Host) Random() uint64 { return uint64(h.random()) }
 

@@ -20,6 +20,11 @@ func TestAStrategyMayAskTheHost(t *testing.T) {
 		assert.Equal(t, 7, r.InFlight(1))
 		assert.Equal(t, 0, r.InFlight(9), "no such row")
 		assert.Equal(t, 3*time.Millisecond, r.Latency(0))
+		list := []sdk.Load{{Backend: 1}, {Backend: 9}, {Backend: 0}}
+		r.Loads(list)
+		assert.Equal(t, []sdk.Load{
+			{Backend: 1, InFlight: 7}, {Backend: 9, InFlight: -1, Latency: -1}, {Latency: 3_000_000},
+		}, list)
 		assert.Equal(t, int64(1_767_225_600), r.Now().Unix())
 		assert.NotEqual(t, r.Random(), r.Random())
 		assert.Equal(t, int64(5), r.CounterAdd(2, 5))
@@ -66,6 +71,7 @@ func TestAHostThatAnswersNothing(t *testing.T) {
 	p.pick = func(r *sdk.Request) sdk.Decision {
 		assert.Zero(t, r.InFlight(0))
 		assert.Zero(t, r.Latency(0))
+		r.Loads([]sdk.Load{{}})
 		assert.Zero(t, r.Random())
 		assert.Zero(t, r.CounterAdd(1, 1))
 		_, ok := r.StoreGet("a", nil)

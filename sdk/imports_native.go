@@ -2,6 +2,8 @@
 
 package sdk
 
+import "github.com/wedge-lb/wedge/sdk/abi"
+
 // Imports answers for the host when a strategy runs natively; package sdktest fills it in.
 // A nil field does nothing and answers zero (StoreGet: absent). Slices are valid for the call.
 type Imports struct {
@@ -10,6 +12,7 @@ type Imports struct {
 	Log         func(level uint32, text string)
 	InFlight    func(backend uint32) int32
 	Latency     func(backend uint32) int64
+	Loads       func(list []abi.Load)
 	Random      func() int64
 	Now         func() int64
 	CounterAdd  func(counter uint32, delta int64) int64
@@ -63,6 +66,12 @@ func (m imports) latency(backend uint32) int64 {
 		return 0
 	}
 	return m.in.Latency(backend)
+}
+
+func (m imports) loads(list []abi.Load) {
+	if m.in.Loads != nil {
+		m.in.Loads(list)
+	}
 }
 
 func (m imports) random() int64 {

@@ -2,7 +2,11 @@
 
 package sdk
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/wedge-lb/wedge/sdk/abi"
+)
 
 // imports is empty in a module: the host answers.
 type imports struct{}
@@ -26,6 +30,10 @@ func wedgeInFlight(backend uint32) int32
 //go:wasmimport wedge latency
 //go:noescape
 func wedgeLatency(backend uint32) int64
+
+//go:wasmimport wedge loads
+//go:noescape
+func wedgeLoads(list unsafe.Pointer, n uint32)
 
 //go:wasmimport wedge random
 //go:noescape
@@ -73,6 +81,10 @@ func (imports) now() int64                                       { return wedgeN
 func (imports) spare(backend uint32)                             { wedgeSpare(backend) }
 func (imports) setHeader(name, value string)                     { wedgeSetHeader(name, value) }
 func (imports) storeDelete(key string)                           { wedgeStoreDelete(key) }
+
+func (imports) loads(list []abi.Load) {
+	wedgeLoads(unsafe.Pointer(unsafe.SliceData(list)), uint32(len(list)))
+}
 
 func (imports) counterAdd(counter uint32, delta int64) int64 { return wedgeCounterAdd(counter, delta) }
 

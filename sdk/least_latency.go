@@ -17,24 +17,27 @@ func (p *LeastLatency) Pick(r *Request) int {
 	if first < 0 {
 		return -1
 	}
-	if second := p.pair.second(r, first); second >= 0 && p.faster(r, second, first) {
+	second := p.pair.second(r, first)
+	if second < 0 {
+		return first
+	}
+	a, b := p.pair.both(first, second)
+	if r.Loads(p.pair.loads[:]); p.faster(b, a) {
 		return second
 	}
 	return first
 }
 
 // faster reports whether a request should leave a for b.
-func (p *LeastLatency) faster(r *Request, b, a int) bool {
-	slowA, slowB := float64(r.Latency(a)), float64(r.Latency(b))
-	loadA, loadB := r.InFlight(a), r.InFlight(b)
+func (p *LeastLatency) faster(b, a *Load) bool {
 	spread := &p.pair.spread
 	switch {
-	case slowA > 0 && slowB > 0:
-		costA := slowA * float64(loadA+1) / float64(spread.share[a])
-		costB := slowB * float64(loadB+1) / float64(spread.share[b])
+	case a.Latency > 0 && b.Latency > 0: // costs are compared without a division
+		costA := float64(a.Latency) * float64(a.InFlight+1) * float64(spread.share[b.Backend])
+		costB := float64(b.Latency) * float64(b.InFlight+1) * float64(spread.share[a.Backend])
 		return costB < costA
-	case slowA > 0 && loadB == 0: // b is new and idle
+	case a.Latency > 0 && b.InFlight == 0: // b is new and idle
 		return true
 	}
-	return spread.lighter(b, loadB, a, loadA)
+	return spread.lighter(int(b.Backend), int(b.InFlight), int(a.Backend), int(a.InFlight))
 }

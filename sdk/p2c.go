@@ -3,8 +3,12 @@ package sdk
 // P2C draws two distinct backends by weight and takes the one with less load for its weight
 // (Mitzenmacher: The Power of Two Choices in Randomized Load Balancing, IEEE TPDS 12, 2001). The
 // first draw stands unless the second would carry less even with the request added.
+//
+// A pick is one call to the host: for the first alone after a pick that found an idle one, for both
+// otherwise.
 type P2C struct {
 	pair pairs
+	idle bool // the first of the last pick was
 }
 
 // Update takes in a table.
@@ -16,12 +20,16 @@ func (p *P2C) Pick(r *Request) int {
 	if first < 0 {
 		return -1
 	}
-	load := r.InFlight(first)
-	if load == 0 { // an idle one needs no comparison
+	if p.idle && r.InFlight(first) == 0 { // an idle one needs no comparison
 		return first
 	}
 	second := p.pair.second(r, first)
-	if second >= 0 && p.pair.spread.lighter(second, r.InFlight(second), first, load) {
+	if second < 0 {
+		return first
+	}
+	a, b := p.pair.both(first, second)
+	r.Loads(p.pair.loads[:])
+	if p.idle = a.InFlight == 0; p.pair.spread.lighter(second, int(b.InFlight), first, int(a.InFlight)) {
 		return second
 	}
 	return first
@@ -31,6 +39,7 @@ func (p *P2C) Pick(r *Request) int {
 type pairs struct {
 	spread Weighted
 	rand   Rand
+	loads  [2]Load
 }
 
 func (p *pairs) update(b Backends) {
@@ -48,4 +57,11 @@ func (p *pairs) second(r *Request, first int) int {
 		return p.spread.other(r, 0, first)
 	}
 	return p.spread.draw(r, &p.rand, first)
+}
+
+// both makes two backends the loads to ask for.
+func (p *pairs) both(first, second int) (a, b *Load) {
+	a, b = &p.loads[0], &p.loads[1]
+	a.Backend, b.Backend = uint32(first), uint32(second)
+	return a, b
 }

@@ -1,7 +1,9 @@
 package plugin_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -34,9 +36,16 @@ func BenchmarkPick(b *testing.B) {
 		{"cookie-sticky/cookie", "cookie-sticky", `{"source":"cookie:sid"}`},
 		{"consistent-hash/maglev", "consistent-hash", `{"key":["header:x-tenant-id"]}`},
 		{"consistent-hash/bounded", "consistent-hash", `{"key":["header:x-tenant-id"],"bounded_load":1.25}`},
+		{"stateless/p2c/busy", "stateless", `{"algorithm":"p2c"}`},
+		{"stateless/least_load/busy", "stateless", `{"algorithm":"least_load"}`},
+		{"stateless/least_latency/busy", "stateless", `{"algorithm":"least_latency"}`},
+		{"consistent-hash/bounded/busy", "consistent-hash", `{"key":["header:x-tenant-id"],"bounded_load":1.25}`},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			pool := newPool(10)
+			if strings.HasSuffix(bb.name, "/busy") {
+				occupy(pool)
+			}
 			g := bind(b, load(b, newHost(b, plugin.Options{}), builtin(b, bb.plugin)),
 				plugin.Binding{Set: pool.Set(), Options: []byte(bb.options)})
 			r := request()
@@ -57,6 +66,16 @@ func BenchmarkPick(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// occupy gives every backend two requests in flight, and a latency.
+func occupy(pool *balance.Pool) {
+	for i := range pool.Set().Backends {
+		l := pool.Set().Backends[i].Load()
+		l.Begin()
+		l.Begin()
+		l.Answered(time.Millisecond)
 	}
 }
 

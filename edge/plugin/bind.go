@@ -104,6 +104,7 @@ func (g *Guests) instantiate() (*instance, error) {
 	if err != nil {
 		return nil, i.failed(stepInstantiate, err)
 	}
+	i.memory = i.module.Memory()
 	if fault := i.initialize(); fault != nil {
 		i.close()
 		return nil, fault

@@ -41,6 +41,7 @@ func hostCalls() map[string]hostCall {
 	return map[string]hostCall{
 		abi.ImportInFlight:   (*instance).hostInFlight,
 		abi.ImportLatency:    (*instance).hostLatency,
+		abi.ImportLoads:      (*instance).hostLoads,
 		abi.ImportRandom:     (*instance).hostRandom,
 		abi.ImportNow:        (*instance).hostNow,
 		abi.ImportCounterAdd: (*instance).hostCounterAdd,
@@ -100,28 +101,47 @@ func (i *instance) hostLog(mem api.Memory, stack []uint64) {
 	i.guests.module.log.write(level, "log", view(mem, stack[1], stack[2]), abi.MaxLogLen)
 }
 
-// hostInFlight and hostLatency give -1 for a row that the table does not have.
+// hostInFlight, hostLatency and hostLoads give -1 for a row that the table does not have.
 func (i *instance) hostInFlight(stack []uint64) {
 	n := int32(-1)
-	if b := i.backend(stack[0]); b != nil {
-		n = int32(min(max(b.Load().InFlight(), 0), 1<<31-1))
+	if b := i.backend(uint32(stack[0])); b != nil {
+		n = inFlight(b)
 	}
 	stack[0] = uint64(uint32(n))
 }
 
 func (i *instance) hostLatency(stack []uint64) {
 	n := int64(-1)
-	if b := i.backend(stack[0]); b != nil {
+	if b := i.backend(uint32(stack[0])); b != nil {
 		n = int64(b.Load().Latency())
 	}
 	stack[0] = uint64(n)
 }
 
-func (i *instance) backend(row uint64) *balance.Backend {
+// hostLoads uses the memory that the instance keeps: asking for it would be a good part of its cost.
+func (i *instance) hostLoads(stack []uint64) {
+	i.only(i.step != stepInstantiate, abi.ImportLoads)
+	if uint32(stack[1]) > abi.MaxLoads {
+		end(BadCall, "loads of too many")
+	}
+	list := view(i.memory, stack[0], uint64(uint32(stack[1])*abi.LoadSize))
+	for ; len(list) >= abi.LoadSize; list = list[abi.LoadSize:] {
+		busy, slow := int32(-1), int64(-1)
+		if b := i.backend(le.Uint32(list[abi.LoadBackend:])); b != nil {
+			busy, slow = inFlight(b), int64(b.Load().Latency())
+		}
+		le.PutUint32(list[abi.LoadInFlight:], uint32(busy))
+		le.PutUint64(list[abi.LoadLatency:], uint64(slow))
+	}
+}
+
+func inFlight(b *balance.Backend) int32 { return int32(min(max(b.Load().InFlight(), 0), 1<<31-1)) }
+
+func (i *instance) backend(row uint32) *balance.Backend {
 	if i.set == nil {
 		return nil
 	}
-	return i.set.Row(uint32(row))
+	return i.set.Row(row)
 }
 
 func (i *instance) hostRandom(stack []uint64) { stack[0] = i.random.Uint64() }

@@ -36,6 +36,7 @@ type instance struct {
 	guests *Guests
 	ctx    *callContext
 	module api.Module
+	memory api.Memory
 	slot   int // its place in the free list
 
 	exports struct{ frame, configure, backends, pick, observe api.Function }
@@ -94,7 +95,7 @@ func (i *instance) grow(step string, size int) *Fault {
 	if fault != nil {
 		return fault
 	}
-	if _, ok := i.module.Memory().Read(uint32(ptr), uint32(size)); !ok {
+	if _, ok := i.memory.Read(uint32(ptr), uint32(size)); !ok {
 		return &Fault{Kind: BadPointer, Step: step, Text: fmt.Sprintf("frame of %d bytes at %d", size, uint32(ptr))}
 	}
 	i.ptr, i.size = uint32(ptr), uint32(size)
@@ -107,7 +108,7 @@ func (i *instance) pass(step string, f api.Function, data []byte) *Fault {
 		return fault
 	}
 	i.said = ""
-	i.module.Memory().Write(i.ptr, data)
+	i.memory.Write(i.ptr, data)
 	no, fault := i.call(step, f, uint32(len(data)))
 	if fault != nil {
 		return fault
@@ -154,9 +155,11 @@ func (i *instance) need(kind, form uint32, name []byte) (slot int32, err error) 
 
 // update hands over a table, given also in the form of the frame.
 func (i *instance) update(s *balance.Set, table []byte) *Fault {
+	old := i.set
+	i.set = s // while it takes the table in, the guest may ask for the loads of its rows
 	fault := i.pass(stepBackends, i.exports.backends, table)
-	if fault == nil {
-		i.set = s
+	if fault != nil {
+		i.set = old
 	}
 	return fault
 }
@@ -165,7 +168,7 @@ func (i *instance) update(s *balance.Set, table []byte) *Fault {
 // any fault.
 func (i *instance) pick(r *balance.Request, d *balance.Decision) (fault *Fault) {
 	defer i.survive(stepPick, &fault)
-	frame, ok := i.module.Memory().Read(i.ptr, i.size)
+	frame, ok := i.memory.Read(i.ptr, i.size)
 	if !ok {
 		return &Fault{Kind: BadPointer, Step: stepPick, Text: "frame outside of the memory"}
 	}
@@ -187,7 +190,7 @@ func (i *instance) observe(r *balance.Result) (fault *Fault) {
 	if b == nil {
 		return nil // it left the table meanwhile
 	}
-	frame, ok := i.module.Memory().Read(i.ptr, i.size)
+	frame, ok := i.memory.Read(i.ptr, i.size)
 	if !ok {
 		return &Fault{Kind: BadPointer, Step: stepObserve, Text: "frame outside of the memory"}
 	}

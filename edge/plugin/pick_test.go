@@ -213,6 +213,36 @@ func TestLoadIsThatOfTheRow(t *testing.T) {
 	assert.Equal(t, "b4", pick())
 }
 
+func TestLoadsOfSeveralRows(t *testing.T) {
+	pool := newPool(3)
+	var heard faults
+	g := bind(t, load(t, newHost(t, plugin.Options{}), wat(t, "loads")), plugin.Binding{
+		Set: pool.Set(), Fault: heard.add,
+	})
+	var d balance.Decision
+	r := request()
+	pick := func() string {
+		d.Reset()
+		require.NoError(t, g.Pick(r, pool.Set(), &d))
+		return d.Backend.ID
+	}
+	assert.Equal(t, "b0", pick())
+	pool.Set().Find("b0").Load().Begin()
+	assert.Equal(t, "b1", pick())
+	pool.Set().Find("b1").Load().Begin()
+	pool.Set().Find("b0").Load().Answered(2 * time.Second)
+	assert.Equal(t, "b1", pick())
+	assert.Zero(t, testing.AllocsPerRun(100, func() { pick() }))
+
+	for method, want := range map[string]plugin.Kind{"P": plugin.BadPointer, "T": plugin.BadCall} {
+		r.Method = []byte(method)
+		d.Reset()
+		var fault *plugin.Fault
+		require.ErrorAs(t, g.Pick(r, pool.Set(), &d), &fault)
+		assert.Equal(t, want, fault.Kind)
+	}
+}
+
 func TestObserve(t *testing.T) {
 	var counters plugin.Counters
 	var heard faults

@@ -11,6 +11,7 @@ const (
 	MaxNameLen     = 256         // bytes of an attribute's name
 	MaxBackends    = 65_535      // rows of a table
 	MaxCounters    = 64          // counters of one strategy, 0 to 63
+	MaxLoads       = 64          // records of one call of loads
 	MaxSpares      = 8           // spares of one pick; more are ignored
 	MaxFailLen     = 1 << 10     // bytes of the text of fail; longer is cut
 	MaxLogLen      = 1 << 10     // bytes of a log message; longer is cut

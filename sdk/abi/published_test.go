@@ -95,7 +95,7 @@ func TestPublishedStates(t *testing.T) {
 	assert.Equal(t, want, firsts(table(t, "state", "name"), 2))
 }
 
-// The four frame tables, in the order of the page, joined.
+// The tables of frames and records, in the order of the page, joined.
 func TestPublishedFrames(t *testing.T) {
 	want := []string{
 		at(abi.RequestAttempt, "attempt u32"), at(abi.RequestPinned, "pinned u32"),
@@ -111,6 +111,9 @@ func TestPublishedFrames(t *testing.T) {
 		at(abi.OutcomeBackend, "backend u32"), at(abi.OutcomeStatus, "status u32"),
 		at(abi.OutcomeFlags, "flags u32"), at(abi.OutcomeAttempt, "attempt u32"),
 		at(abi.OutcomeHead, "head u64"), at(abi.OutcomeTotal, "total u64"),
+
+		at(abi.LoadBackend, "backend u32"), at(abi.LoadInFlight, "in flight i32"),
+		at(abi.LoadLatency, "latency i64"),
 	}
 	assert.Equal(t, want, firsts(table(t, "offset", "field", "type"), 3))
 }
@@ -121,8 +124,10 @@ func TestFrameSizesFollowFromTheirFields(t *testing.T) {
 	assert.Equal(t, abi.RecordState+4, abi.RecordSize)
 	assert.Equal(t, abi.OutcomeTotal+8, abi.OutcomeSize)
 	assert.Equal(t, abi.SpanLen+4, abi.SpanSize)
+	assert.Equal(t, abi.LoadLatency+8, abi.LoadSize)
 	for _, size := range []string{
 		fmt.Sprintf("One record, %d bytes", abi.RecordSize), fmt.Sprintf("Outcome, %d bytes", abi.OutcomeSize),
+		fmt.Sprintf("One record for `loads`, %d bytes", abi.LoadSize),
 		fmt.Sprintf("%#X = the request does not have it", abi.Absent), fmt.Sprintf("Form %d is raw", abi.FormRaw),
 		fmt.Sprintf("Form %d is %d bytes", abi.FormHash, abi.HashSize),
 	} {
@@ -167,8 +172,9 @@ func TestPublishedLimits(t *testing.T) {
 	var want []string
 	for _, limit := range []int{
 		abi.MaxModuleSize, abi.MaxMemory, abi.PickFuel, abi.SetupFuel, abi.MaxRequest, abi.MaxSlots,
-		abi.MaxNameLen, abi.MaxBackends, abi.MaxCounters, abi.MaxSpares, abi.MaxFailLen, abi.MaxLogLen,
-		abi.MaxStoreKey, abi.MaxStoreValue, abi.MaxSetHeaders, abi.MaxHeaderBytes, abi.MaxRespondBody,
+		abi.MaxNameLen, abi.MaxBackends, abi.MaxCounters, abi.MaxLoads, abi.MaxSpares, abi.MaxFailLen,
+		abi.MaxLogLen, abi.MaxStoreKey, abi.MaxStoreValue, abi.MaxSetHeaders, abi.MaxHeaderBytes,
+		abi.MaxRespondBody,
 	} {
 		want = append(want, fmt.Sprint(limit))
 	}

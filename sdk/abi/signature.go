@@ -30,6 +30,7 @@ const (
 	ImportLog         = "log"
 	ImportInFlight    = "inflight"
 	ImportLatency     = "latency"
+	ImportLoads       = "loads"
 	ImportRandom      = "random"
 	ImportNow         = "now"
 	ImportCounterAdd  = "counter_add"
@@ -94,6 +95,7 @@ func Imports() []Func {
 		{Name: ImportLog, Params: i32s(3)},
 		{Name: ImportInFlight, Params: i32s(1), Results: i32s(1)},
 		{Name: ImportLatency, Params: i32s(1), Results: i64},
+		{Name: ImportLoads, Params: i32s(2)},
 		{Name: ImportRandom, Results: i64},
 		{Name: ImportNow, Results: i64},
 		{Name: ImportCounterAdd, Params: []ValueType{I32, I64}, Results: i64},

@@ -16,6 +16,7 @@ func (h *Host) imports() *sdk.Imports {
 		Log:         func(_ uint32, text string) { h.Logs = append(h.Logs, text) },
 		InFlight:    func(backend uint32) int32 { return row(h.loads, backend) },
 		Latency:     func(backend uint32) int64 { return row(h.slow, backend) },
+		Loads:       h.fill,
 		Random:      func() int64 { return int64(h.rand.Uint64()) },
 		Now:         func() int64 { return h.Now.UnixNano() },
 		CounterAdd:  h.counterAdd,
@@ -48,6 +49,19 @@ func (n need) String() string {
 		text += "#"
 	}
 	return text
+}
+
+func (h *Host) fill(list []abi.Load) {
+	if len(list) > abi.MaxLoads {
+		panic("sdktest: too many records in one call of loads")
+	}
+	for i := range list {
+		l := &list[i]
+		l.InFlight, l.Latency = -1, -1
+		if int(l.Backend) < len(h.table) {
+			l.InFlight, l.Latency = h.loads[l.Backend], h.slow[l.Backend]
+		}
+	}
 }
 
 func (h *Host) counterAdd(counter uint32, delta int64) int64 {

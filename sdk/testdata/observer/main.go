@@ -35,6 +35,8 @@ func (o *observer) Backends(b sdk.Backends) error {
 func (o *observer) Pick(r *sdk.Request) sdk.Decision {
 	path, _ := r.Bytes(o.path)
 	var val [16]byte
+	var loads [2]sdk.Load
+	r.Loads(loads[:])
 	if _, ok := r.StoreGet("path", val[:]); !ok {
 		r.StorePut("path", path, time.Minute)
 	}
