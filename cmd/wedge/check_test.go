@@ -69,7 +69,7 @@ sites:
 	assert.Contains(t, r.err, "not a WebAssembly module")
 	assert.Contains(t, r.err, "broken.yaml:8:3: strategies.two: ")
 	assert.Contains(t, r.err, `"magic": want one of round_robin`)
-	assert.Contains(t, r.err, "broken.yaml:13:5: sites[0].tls: ")
+	assert.Contains(t, r.err, "broken.yaml:13:25: sites[0].tls.certificate: ")
 	assert.Contains(t, r.err, "nowhere.crt")
 	assert.NoDirExists(t, h.path("never-made"))
 	assertTmpEmpty(t, h)
