@@ -4,7 +4,7 @@ import "sync"
 
 // bufferSize is that of the buffers that a connection has only while a request is in progress: one to read
 // heads and small bodies, one to gather answers.
-const bufferSize = 4 << 10
+const bufferSize = 16 << 10
 
 // buffers keeps those that no connection uses. What grew beyond the size is left to the collector.
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}

@@ -37,15 +37,34 @@ func bodiless(x *Exchange) bool {
 	return s == http.StatusNoContent || s == http.StatusNotModified || string(x.Request.Method) == http.MethodHead
 }
 
-// buffers for bodies; taken by a request in progress only, so that idle connections hold none.
-var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+const (
+	smallBody = 32 << 10
+	largeBody = 256 << 10
+)
 
-// copyBody streams: what has arrived is sent on before more is waited for.
+// smallBuffers and largeBuffers are for bodies; taken by a request in progress only, so that idle connections
+// hold none. Of a large body, each system call should carry as much as the kernel has.
+var (
+	smallBuffers = sync.Pool{New: func() any { return new([smallBody]byte) }}
+	largeBuffers = sync.Pool{New: func() any { return new([largeBody]byte) }}
+)
+
 func (p *Proxy) copyBody(x *Exchange) {
-	buf := buffers.Get().(*[32 << 10]byte)
-	defer buffers.Put(buf)
+	if x.response.Length > 2*smallBody {
+		buf := largeBuffers.Get().(*[largeBody]byte)
+		defer largeBuffers.Put(buf)
+		p.copyThrough(x, buf[:])
+		return
+	}
+	buf := smallBuffers.Get().(*[smallBody]byte)
+	defer smallBuffers.Put(buf)
+	p.copyThrough(x, buf[:])
+}
+
+// copyThrough streams: what has arrived is sent on before more is waited for.
+func (p *Proxy) copyThrough(x *Exchange, buf []byte) {
 	for {
-		n, err := x.response.Body.Read(buf[:])
+		n, err := x.response.Body.Read(buf)
 		if n > 0 {
 			wrote, werr := x.Reply.Write(buf[:n])
 			x.out += int64(wrote)
