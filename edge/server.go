@@ -183,6 +183,7 @@ func (s *Server) start() {
 	s.tasks.start("certificates", s.certs.Run)
 	s.tasks.start("health", s.health.Run)
 	s.tasks.start("admin", s.admin.Serve)
+	s.tasks.start("memory", keepMemory)
 	if s.accessLog != nil {
 		s.tasks.startLast("access log", s.accessLog.Run)
 	}
