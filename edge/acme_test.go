@@ -31,7 +31,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wedge-lb/wedge/edge"
-	"github.com/wedge-lb/wedge/edge/config"
 )
 
 // pebble is Let's Encrypt's test authority in this process.
@@ -63,7 +62,8 @@ func (p *pebble) validate(http, https int) {
 	p.t.Helper()
 	quiet := log.New(io.Discard, "", 0)
 	store := db.NewMemoryStore()
-	p.authority = ca.New(quiet, store, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {Description: "default"}})
+	profiles := map[string]ca.Profile{"default": {Description: "default"}}
+	p.authority = ca.New(quiet, store, "", "ecdsa", 0, 1, profiles)
 	validator := va.New(quiet, http, https, false, loopbackDNS(p.t), store)
 	p.t.Cleanup(func() { // it has no way to be stopped but to take its queue away
 		queue := reflect.ValueOf(validator).Elem().FieldByName("tasks")
@@ -270,8 +270,5 @@ func TestAnUnreadableRootOfTheAuthorityIsRefused(t *testing.T) {
 	p := newPebble(t)
 	_, yaml := named(t, 1)
 	text := strings.Replace(acmeConfig(p, "http-01", yaml), p.rootFile, "/nowhere.pem", 1)
-	conf, err := config.Parse("wedge.yaml", []byte(strings.ReplaceAll(text, "STATE", t.TempDir())), config.Options{})
-	require.NoError(t, err)
-	_, err = edge.New(conf, edge.Options{PluginCache: cache})
-	assertPlaced(t, err, text, "/nowhere.pem")
+	assertPlaced(t, refusal(t, text), text, "/nowhere.pem")
 }

@@ -44,8 +44,8 @@ func ask(get func(key int) string) *homes {
 	return &h
 }
 
-// settled asks until the answers stay the same: a strategy takes a new table beside the requests, some milliseconds
-// after a change.
+// settled asks until the answers stay the same: a strategy takes a new table beside the requests, some
+// milliseconds after a change.
 func settled(t *testing.T, get func(key int) string) *homes {
 	t.Helper()
 	last := ask(get)
@@ -114,9 +114,8 @@ func testMovement(t *testing.T, r *running, list []*httptest.Server, get func(ke
 		require.NoError(t, r.Reload(context.Background()))
 	}
 	assertBack := func(when string) {
-		var now *homes
-		assert.Eventually(t, func() bool { now = ask(get); return *now == *before }, 10*time.Second, time.Millisecond,
-			"%s: all come back", when)
+		same := func() bool { return *ask(get) == *before }
+		assert.Eventually(t, same, 30*time.Second, time.Millisecond, "%s: all come back", when)
 	}
 
 	reload("{ id: b2,", "{ state: maintenance, id: b2,")
@@ -161,7 +160,8 @@ func fleet(t *testing.T, backends, strategy, options string) string {
 	t.Helper()
 	secret := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(secret, []byte("a secret that is the same in every run"), 0o600))
-	extra := fmt.Sprintf("    affinity: { secret: \"${file:%s}\" }\n    health: { passive: { eject_for: 300ms } }\n", secret)
+	extra := fmt.Sprintf("    affinity: { secret: \"${file:%s}\" }\n", secret) +
+		"    health: { passive: { eject_for: 300ms } }\n"
 	text := strings.Replace(pool(backends, strategy, options), "    strategy: s\n", "    strategy: s\n"+extra, 1)
 	return "logging: { access: { format: \"off\" } }\n" + text
 }

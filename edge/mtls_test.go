@@ -170,8 +170,8 @@ func TestAProtectedSiteAsksEveryClientOverEveryProtocol(t *testing.T) {
 	}
 }
 
-// assertRefused holds that a handshake for site ends with an alert of the edge that says words. It sends nothing
-// after it: a request on its way when the edge closes could cost the alert.
+// assertRefused holds that a handshake for site ends with an alert of the edge that says words. It sends
+// nothing after it: a request on its way when the edge closes could cost the alert.
 func (r *running) assertRefused(t *testing.T, protocol, site string, conf *tls.Config, words string) {
 	t.Helper()
 	conf = conf.Clone()
@@ -193,8 +193,8 @@ func (r *running) assertRefused(t *testing.T, protocol, site string, conf *tls.C
 	assert.ErrorContains(t, err, words)
 }
 
-// dialTLS gives what ends a TLS connection. In TLS 1.3 the server's verdict on a client's certificate comes after the
-// client's handshake.
+// dialTLS gives what ends a TLS connection. In TLS 1.3 the server's verdict on a client's certificate comes
+// after the client's handshake.
 func dialTLS(ctx context.Context, address string, conf *tls.Config) error {
 	c, err := (&tls.Dialer{Config: conf}).DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -291,10 +291,7 @@ func TestAnUnreadableClientAuthorityIsRefusedWithItsPlace(t *testing.T) {
 	r := start(t, partners(yaml, friend, friend))
 	for _, bad := range []string{empty, nowhere} {
 		text := strings.Replace(head+partners(yaml, friend, friend), friend.file, bad, 1)
-		conf, err := config.Parse("wedge.yaml", []byte(strings.ReplaceAll(text, "STATE", t.TempDir())), config.Options{})
-		require.NoError(t, err)
-		_, err = edge.New(conf, edge.Options{PluginCache: cache})
-		assertPlaced(t, err, text, bad)
+		assertPlaced(t, refusal(t, text), text, bad)
 
 		good := r.text
 		r.rewrite(friend.file+"\" } }\n    routes: [{ pool: p }]\n  - hosts: [other.test]",
@@ -308,6 +305,16 @@ func TestAnUnreadableClientAuthorityIsRefusedWithItsPlace(t *testing.T) {
 		}
 		r.rewrite(r.text, good)
 	}
+}
+
+// refusal is what a new edge says to a configuration.
+func refusal(t *testing.T, text string) error {
+	t.Helper()
+	text = strings.ReplaceAll(text, "STATE", t.TempDir())
+	conf, err := config.Parse("wedge.yaml", []byte(text), config.Options{})
+	require.NoError(t, err)
+	_, err = edge.New(conf, edge.Options{PluginCache: cache})
+	return err
 }
 
 // assertPlaced holds that err is a fault of the configuration, about the line of text that names file.

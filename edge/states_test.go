@@ -55,7 +55,8 @@ func (r *running) counter(name, labels string) int {
 	text, err := r.operator().Metrics(context.Background())
 	require.NoError(r.t, err)
 	sum := 0.0
-	for _, m := range regexp.MustCompile(`(?m)^`+name+`\{(.*)\} (\S+)$`).FindAllStringSubmatch(string(text), -1) {
+	samples := regexp.MustCompile(`(?m)^` + name + `\{(.*)\} (\S+)$`)
+	for _, m := range samples.FindAllStringSubmatch(string(text), -1) {
 		if regexp.MustCompile(labels).MatchString(m[1]) {
 			n, err := strconv.ParseFloat(m[2], 64)
 			require.NoError(r.t, err)
@@ -204,7 +205,8 @@ func TestProbesTakeABackendDownAndUp(t *testing.T) {
 		}
 	})
 	_, yaml := named(t, 1)
-	text := pool(yaml+fmt.Sprintf("      - { id: b9, url: %q }\n", s.URL), "builtin/stateless", "{algorithm: round_robin}")
+	yaml += fmt.Sprintf("      - { id: b9, url: %q }\n", s.URL)
+	text := pool(yaml, "builtin/stateless", "{algorithm: round_robin}")
 	probe := "    strategy: s\n    health: { active: { path: /healthz, interval: 10ms, unhealthy_after: 3 } }\n"
 	r := start(t, strings.Replace(text, "    strategy: s\n", probe, 1))
 	up := func(b admin.Backend) bool { return b.State == "ready" && !b.Down }
@@ -231,7 +233,7 @@ func TestConnectErrorsEjectABackendForATime(t *testing.T) {
 	_, yaml := named(t, 2)
 	address := freeAddress(t)
 	yaml += fmt.Sprintf("      - { id: b9, url: %q }\n", "http://"+address)
-	eject := "    strategy: s\n    health: { passive: { connect_errors: 3, eject_for: 1500ms } }\n"
+	eject := "    strategy: s\n    health: { passive: { connect_errors: 3, eject_for: 2500ms } }\n"
 	text := pool(yaml, "builtin/stateless", "{algorithm: round_robin}")
 	r := start(t, strings.Replace(text, "    strategy: s\n", eject, 1))
 	failed := func() int { return r.counter("wedge_upstream_errors_total", `backend="b9"`) }
@@ -287,7 +289,8 @@ func TestAPostIsTriedElsewhereWhenItsConnectionIsRefused(t *testing.T) {
 		require.True(t, ok)
 		assert.EqualValues(t, 1, n.(*atomic.Int64).Load(), "the backend got each once")
 	}
-	assert.GreaterOrEqual(t, r.counter("wedge_upstream_retries_total", ""), sent/3, "many went to the gone one first")
+	retries := r.counter("wedge_upstream_retries_total", "")
+	assert.GreaterOrEqual(t, retries, sent/3, "many went to the gone one first")
 }
 
 // A request that has reached a backend is not sent to another: it may have been done.
@@ -299,8 +302,8 @@ func TestAPostThatReachedABackendIsNotTriedAgain(t *testing.T) {
 		panic(http.ErrAbortHandler) // closes the connection instead of an answer
 	}
 	one, two := backend(t, hang), backend(t, hang)
-	r := start(t, pool(fmt.Sprintf("      - { id: b0, url: %q }\n      - { id: b1, url: %q }\n", one.URL, two.URL),
-		"builtin/stateless", "{}"))
+	yaml := fmt.Sprintf("      - { id: b0, url: %q }\n      - { id: b1, url: %q }\n", one.URL, two.URL)
+	r := start(t, pool(yaml, "builtin/stateless", "{}"))
 	for i, p := range protocols {
 		resp, err := r.client(p).Post(r.url(p)+"/", "text/plain", strings.NewReader("body"))
 		require.NoError(t, err, p)

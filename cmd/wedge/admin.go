@@ -43,8 +43,8 @@ func (f *adminFlags) call(do func(*admin.Client) error) error {
 	return err
 }
 
-// client connects as the flags say: --admin, else the configuration, else that of wedge proxy, else that of the
-// default state directory.
+// client connects as the flags say: --admin, else the configuration, else that of wedge proxy, else that of
+// the default state directory.
 func (f *adminFlags) client() (*admin.Client, error) {
 	if f.output != "text" && f.output != "json" {
 		return nil, usageError{fmt.Errorf("--output %s: text or json", f.output)}

@@ -14,9 +14,10 @@ func demoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Three backends, TLS, h1/h2/h3 and some traffic; swaps the strategy twice",
-		Long: "Runs three small backends and an edge before them on free ports of this machine, with certificates\n" +
-			"of a local CA, sends light traffic over h1, h2 and h3, and swaps the strategy while it flows.\n" +
-			"It needs nothing and leaves nothing. With --for it stops by itself, and fails if a request failed.",
+		Long: "Runs three small backends and an edge before them on free ports of this machine, with\n" +
+			"certificates of a local CA, sends light traffic over h1, h2 and h3, and swaps the strategy\n" +
+			"while it flows. It needs nothing and leaves nothing. With --for it stops by itself, and fails\n" +
+			"if a request failed.",
 		Example: "  wedge demo --for 10s",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

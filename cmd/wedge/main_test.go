@@ -52,8 +52,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build makes the command as its users have it. The race detector is for the packages it is made of: with it, plugins
-// take twenty times as long to compile.
+// build makes the command as its users have it. The race detector is for the packages it is made of: with it,
+// plugins take twenty times as long to compile.
 func build(path string) error {
 	for _, name := range plugins.Names() {
 		if _, err := plugins.Builtin(name); err != nil {
@@ -98,7 +98,7 @@ func (h *home) state(name string) {
 	require.NoError(h.t, os.Symlink(compiled, h.path(name+"/plugins")))
 }
 
-// command is the binary with those arguments, in h and with nothing of this process's environment that it reads.
+// command is the binary with those arguments, in h and without this process's environment.
 func (h *home) command(ctx context.Context, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, binary, args...)
 	c.Dir = h.dir

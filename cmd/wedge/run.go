@@ -55,7 +55,9 @@ func serve(ctx context.Context, conf *config.Config, o edge.Options) error {
 	return err
 }
 
-func reloadOn(ctx context.Context, hup <-chan os.Signal, s *edge.Server, log *slog.Logger, done chan<- struct{}) {
+func reloadOn(
+	ctx context.Context, hup <-chan os.Signal, s *edge.Server, log *slog.Logger, done chan<- struct{},
+) {
 	defer close(done)
 	for {
 		select {

@@ -76,7 +76,8 @@ func (o overview) text(w io.Writer) {
 	fmt.Fprint(tw, "\nPOOL\tBACKEND\tADDRESS\tWEIGHT\tSTATE\tIN FLIGHT\tLATENCY\n")
 	for _, p := range o.Pools {
 		for _, b := range p.Backends {
-			fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%d\t%s\n", p.Name, b.ID, b.Address, b.Weight, stateText(b), b.InFlight,
+			fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%d\t%s\n",
+				p.Name, b.ID, b.Address, b.Weight, stateText(b), b.InFlight,
 				time.Duration(b.LatencyNS).Round(time.Microsecond))
 		}
 	}

@@ -55,7 +55,8 @@ func swapCommand() *cobra.Command {
 	}
 	f.register(c)
 	c.Flags().StringVar(&use, "use", "", "builtin/NAME, a plugin of the configuration, or a .wasm file")
-	c.Flags().StringVar(&options, "options", "", "the strategy's options as JSON (default: those it has, or none)")
+	c.Flags().StringVar(&options, "options", "",
+		"the strategy's options as JSON (default: those it has, or none)")
 	return c
 }
 

@@ -157,8 +157,8 @@ try, in another terminal:
 	return url, nil
 }
 
-// direct swaps the strategy after each third of the time, prints the table at the end of each, and returns when
-// the time is over. A swap that takes long, as on a busy machine, makes the demo longer.
+// direct swaps the strategy after each third of the time, prints the table at the end of each, and returns
+// when the time is over. A swap that takes long, as on a busy machine, makes the demo longer.
 func (d *demo) direct(ctx context.Context) error {
 	act := d.opt.For / time.Duration(len(swaps)+1)
 	if act <= 0 {
