@@ -24,6 +24,7 @@ func Check(ctx context.Context, c *config.Config) (err error) {
 	if err != nil {
 		return err
 	}
+	s.trial = true
 	g, err := s.plan(ctx, &trial)
 	if err == nil {
 		g.discard()

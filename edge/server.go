@@ -29,8 +29,9 @@ var ErrUnknown = errors.New("not in the configuration")
 
 // A Server is a running edge. Its exported methods are safe for concurrent use.
 type Server struct {
-	opt Options
-	log *slog.Logger
+	opt   Options
+	trial bool // it only checks a configuration
+	log   *slog.Logger
 
 	keys      *affinity.Keyring
 	host      *plugin.Host

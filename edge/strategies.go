@@ -2,8 +2,11 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/wedge-lb/wedge/edge/config"
@@ -29,30 +32,39 @@ func (s *Server) strategy(name string) *strategy.Strategy {
 	return got
 }
 
-// planStrategies makes a candidate of each strategy that a pool or a route of c uses, or that is defined. One
-// that was swapped by hand stays swapped while the configuration's own words for it stay the same.
+// planStrategies makes a candidate of each strategy that a pool or a route of c uses. One
+// that was swapped by hand stays swapped while the configuration's own words for it stay the same. The caller
+// discards the candidates if there is an error.
 func (s *Server) planStrategies(ctx context.Context, c *config.Config, pools map[string]*poolPlan) (
-	candidates map[string]*strategy.Candidate, err error) {
-	candidates = map[string]*strategy.Candidate{}
-	defer func() {
+	map[string]*strategy.Candidate, error) {
+	candidates := map[string]*strategy.Candidate{}
+	targets := strategyTargets(c, pools)
+	if s.trial {
+		tryUnused(c, pools, targets)
+	}
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(targets)) {
+		made, err := s.planStrategy(ctx, c, name, targets[name])
 		if err != nil {
-			for _, made := range candidates {
-				made.Discard()
-			}
-		}
-	}()
-	for name, targets := range strategyTargets(c, pools) {
-		spec, err := s.specOf(c, name)
-		if err != nil {
-			return nil, c.Fault("strategies."+name+".use", err.Error())
-		}
-		made, err := s.strategy(name).Prepare(ctx, spec, targets)
-		if err != nil {
-			return nil, c.Fault("strategies."+name, err.Error())
+			faults = append(faults, err)
+			continue
 		}
 		candidates[name] = made
 	}
-	return candidates, nil
+	return candidates, errors.Join(faults...)
+}
+
+func (s *Server) planStrategy(ctx context.Context, c *config.Config, name string, targets []strategy.Target) (
+	*strategy.Candidate, error) {
+	spec, err := s.specOf(c, name)
+	if err != nil {
+		return nil, c.Fault("strategies."+name+".use", err.Error())
+	}
+	made, err := s.strategy(name).Prepare(ctx, spec, targets)
+	if err != nil {
+		return nil, c.Fault("strategies."+name, err.Error())
+	}
+	return made, nil
 }
 
 // strategyTargets are the pools that each strategy serves.
@@ -69,6 +81,17 @@ func strategyTargets(c *config.Config, pools map[string]*poolPlan) map[string][]
 		}
 	}
 	return targets
+}
+
+// tryUnused adds the strategies that nothing uses, with some pool to try their options on.
+func tryUnused(c *config.Config, pools map[string]*poolPlan, targets map[string][]strategy.Target) {
+	names := slices.Sorted(maps.Keys(pools))
+	for name := range c.Strategies {
+		if targets[name] == nil && len(names) > 0 {
+			p := pools[names[0]]
+			targets[name] = []strategy.Target{{Pool: p.pool, Set: p.preview}}
+		}
+	}
 }
 
 // specOf is what a strategy of c is made of.

@@ -13,6 +13,9 @@ func (r *Request) Check(lim Limits) error {
 	if len(r.Fields) > lim.Fields {
 		return errTooManyFields
 	}
+	if len(r.Method)+len(r.Path)+len(r.Query)+len(" ? HTTP/1.1\r\n") > lim.Line {
+		return errLineTooLong
+	}
 	p := Parser{byTarget: true, head: head{length: -1}}
 	kept, size := r.Fields[:0], len(r.Path)+len(r.Query)+len(r.Authority)
 	for _, f := range r.Fields {

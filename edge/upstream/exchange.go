@@ -96,7 +96,7 @@ func (c *conn) receive(r *http1.Request, a *http1.Response) *balance.Failure {
 		return f
 	}
 	c.rd.Pin(n)
-	c.timeouts(c.settings.BodyTimeout, c.settings.BodyTimeout)
+	c.sock.readFor = c.settings.BodyTimeout // the sender may be writing still
 	if a.Status == 101 {
 		return c.switched(r, a)
 	}
@@ -110,7 +110,7 @@ func (c *conn) receive(r *http1.Request, a *http1.Response) *balance.Failure {
 
 // head reads one head and gives its length. All of it must come within the time for an answer.
 func (c *conn) head(r *http1.Request, a *http1.Response) (int, *balance.Failure) {
-	c.timeouts(c.settings.ResponseTimeout, c.settings.BodyTimeout)
+	c.sock.readFor = c.settings.ResponseTimeout // the sender may be writing still
 	for {
 		if buf := c.rd.Buffered(); len(buf) > 0 {
 			n, err := c.parser.Response(buf, r.Method, a)
