@@ -46,7 +46,7 @@ func (x *Exchange) sign() {
 	f := &x.Request.Fields
 	var said inbound
 	if x.trusted {
-		said.read(f)
+		said.read(x)
 	}
 	kept := (*f)[:0]
 	for _, field := range *f {
@@ -67,13 +67,31 @@ type inbound struct {
 	via, forwarded, chain, host, proto, id []byte
 }
 
-func (s *inbound) read(f *http1.Fields) {
-	s.via, _ = f.Get("via")
-	s.forwarded, _ = f.Get("forwarded")
-	s.chain, _ = f.Get("x-forwarded-for")
-	s.host, _ = f.Get("x-forwarded-host")
-	s.proto, _ = f.Get("x-forwarded-proto")
-	s.id, _ = f.Get("x-request-id")
+func (s *inbound) read(x *Exchange) {
+	s.via, s.forwarded, s.chain = x.list("via"), x.list("forwarded"), x.list("x-forwarded-for")
+	s.host, s.proto, s.id = x.lastOf("x-forwarded-host"), x.lastOf("x-forwarded-proto"), x.lastOf("x-request-id")
+}
+
+// list is the value of a list field: several lines are one list, in order (RFC 9110 5.3). A proxy may append a
+// line of its own behind the client's.
+func (x *Exchange) list(name string) []byte {
+	f := &x.Request.Fields
+	all, at := f.Next(name, 0)
+	for at > 0 {
+		var more []byte
+		if more, at = f.Next(name, at); at > 0 {
+			all = x.join(all, more)
+		}
+	}
+	return all
+}
+
+// lastOf is the last line of a field: the nearest proxy's.
+func (x *Exchange) lastOf(name string) (value []byte) {
+	for v, at := x.Request.Fields.Next(name, 0); at > 0; v, at = x.Request.Fields.Next(name, at) {
+		value = v
+	}
+	return value
 }
 
 // keeps tells whether a trusted field stays as it is: those that sign neither replaces nor adds to.
@@ -163,7 +181,7 @@ func (x *Exchange) client() netip.Addr {
 	if x.trusted = covered(x.gen.Trusted, addr); !x.trusted {
 		return addr
 	}
-	chain, _ := x.Request.Fields.Get("x-forwarded-for")
+	chain := x.list("x-forwarded-for")
 	for len(chain) > 0 {
 		var last []byte
 		chain, last = cutLast(chain)

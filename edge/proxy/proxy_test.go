@@ -306,6 +306,28 @@ func TestTheClientAddressComesFromTrustedProxiesOnly(t *testing.T) {
 	}
 }
 
+// A proxy may append a line of its own behind what the client sent: together they are one list.
+func TestForwardingFieldsOnSeveralLinesAreOneList(t *testing.T) {
+	var seen netip.Addr
+	b := setUp(t, picks(func(r *balance.Request, s *balance.Set, d *balance.Decision) error {
+		seen, d.Backend = r.ClientIP, s.Find("a")
+		return nil
+	}), nil)
+	x := new(proxy.Exchange)
+	request(x, "X-Forwarded-For", "6.6.6.6", "X-Forwarded-Proto", "gopher", "Accept", "*/*",
+		"x-forwarded-for", "9.9.9.9", "X-Forwarded-Proto", "https", "Via", "1.1 one", "Via", "1.1 two")
+	x.Peer, x.Reply = netip.MustParseAddrPort("10.0.0.1:1"), new(reply)
+	b.proxy.Serve(x)
+	assert.Equal(t, "9.9.9.9", seen.String())
+	for name, want := range map[string]string{
+		"x-forwarded-for": "6.6.6.6, 9.9.9.9, 10.0.0.1", "x-forwarded-proto": "https",
+		"via": "1.1 one, 1.1 two, 1.1 wedge",
+	} {
+		got, _ := b.backends.last.Get(name)
+		assert.Equal(t, want, string(got), name)
+	}
+}
+
 func TestARouteTimeLimitIsToTheHead(t *testing.T) {
 	b := setUp(t, first("a"), func(r *proxy.Route, _ *proxy.Generation) { r.Timeout = 20 * time.Millisecond })
 	b.backends.answer["a"] = func(r *http1.Request, _ *http1.Response) error {
