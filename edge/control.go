@@ -99,8 +99,19 @@ func (c control) Config() ([]byte, error) {
 
 func (c control) Reload(ctx context.Context) error {
 	err := c.s.Reload(ctx)
+	if p := unavailable(err); p != nil {
+		return p
+	}
 	if err != nil {
 		return admin.Refused("the configuration was refused", nothingChanged, faults(err)...)
+	}
+	return nil
+}
+
+// unavailable is the problem of a change that could not be tried, nil for other errors.
+func unavailable(err error) error {
+	if errors.Is(err, ErrBusy) || errors.Is(err, ErrClosed) {
+		return admin.Conflict(err.Error(), "nothing has changed")
 	}
 	return nil
 }
@@ -173,6 +184,8 @@ func (c control) Swap(ctx context.Context, name string, r admin.Swap) (admin.Str
 	}
 	err := s.Swap(ctx, name, request)
 	switch {
+	case unavailable(err) != nil:
+		return admin.Strategy{}, unavailable(err)
 	case errors.Is(err, ErrUnknown):
 		return admin.Strategy{}, admin.NotFound("strategy", name, "wedge status lists those there are")
 	case err != nil:

@@ -119,10 +119,13 @@ func (g *generation) discard() {
 	s.secrets.Store(g.secrets)
 }
 
-// take puts g into service. It cannot fail.
-func (s *Server) take(g *generation) {
+// take puts g into service. It is false, and nothing has changed, if the Server has begun to drain.
+func (s *Server) take(g *generation) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.state.Load() == draining {
+		return false
+	}
 	for name, p := range g.pools {
 		s.pools[name] = p.pool
 		p.pool.Update(p.specs)
@@ -151,6 +154,7 @@ func (s *Server) take(g *generation) {
 	}
 	s.conf, s.file = g.conf, g.file
 	s.generation++
+	return true
 }
 
 func (s *Server) securePort(c *config.Config) uint16 {

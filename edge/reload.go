@@ -3,14 +3,12 @@ package edge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/wedge-lb/wedge/edge/admin"
 	"github.com/wedge-lb/wedge/edge/config"
 )
-
-// ErrClosed is when a Server that ends or has ended is to be changed.
-var ErrClosed = errors.New("the edge is stopping")
 
 // ErrNoFile is when a Server was not started from a file that could be read again.
 var ErrNoFile = errors.New("this edge was not started from a file: nothing to reload")
@@ -36,11 +34,10 @@ func (s *Server) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.change.Lock()
-	defer s.change.Unlock()
-	if s.closed {
-		return ErrClosed
+	if err := s.change.take(ctx); err != nil {
+		return err
 	}
+	defer s.change.give()
 	if err := s.fixed(c); err != nil {
 		return err
 	}
@@ -52,7 +49,10 @@ func (s *Server) reload(ctx context.Context) error {
 		g.discard()
 		return err
 	}
-	s.replace(g)
+	if !s.replace(g) {
+		g.discard()
+		return ErrClosed
+	}
 	s.log.Info("configuration taken")
 	return nil
 }
@@ -73,14 +73,17 @@ func (s *Server) fixed(c *config.Config) error {
 	return errors.Join(faults...)
 }
 
-// replace takes g into service, starts what is new and ends what it does not have any more.
-func (s *Server) replace(g *generation) {
+// replace takes g into service, starts what is new and ends what it does not have any more. It is false, and
+// nothing has changed, if the Server has begun to drain.
+func (s *Server) replace(g *generation) bool {
 	old := s.conf
 	known := make(map[string]bool, len(s.strategies))
 	for name := range s.strategies {
 		known[name] = true
 	}
-	s.take(g)
+	if !s.take(g) {
+		return false
+	}
 	for name, t := range s.strategies {
 		switch {
 		case !known[name]:
@@ -92,6 +95,7 @@ func (s *Server) replace(g *generation) {
 	s.dropPools(g)
 	s.metrics.Retain(g.mark)
 	s.changeDoors(g, old)
+	return true
 }
 
 // dropPools forgets the pools that the configuration has no more.
@@ -139,13 +143,15 @@ func (s *Server) changeDoors(g *generation, old *config.Config) {
 		s.mu.Lock()
 		delete(s.doors, p)
 		s.mu.Unlock()
-		s.tasks.start("drain "+p.address, func(context.Context) error { return s.drainDoor(d, old) })
+		s.drained++
+		name := fmt.Sprintf("drain %s %d", p.address, s.drained)
+		s.tasks.start(name, func(ctx context.Context) error { return s.drainDoor(ctx, d, old) })
 	}
 }
 
 // drainDoor ends a door that a reload closed, beside those that serve.
-func (s *Server) drainDoor(d *door, old *config.Config) error {
-	ctx, cancel := context.WithTimeout(context.Background(), old.Server.DrainTimeout)
+func (s *Server) drainDoor(ctx context.Context, d *door, old *config.Config) error {
+	ctx, cancel := context.WithTimeout(ctx, old.Server.DrainTimeout)
 	defer cancel()
 	if err := d.shutdown(ctx); err != nil {
 		s.log.Warn("requests cut at the end of the drain time", "address", d.address)

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,8 +55,7 @@ type Server struct {
 	started time.Time
 
 	lastReload atomic.Pointer[admin.Reload]
-	closed     bool                          // under change: nothing can be changed any more
-	change     sync.Mutex                    // one change at a time; who holds it may read all below
+	change     turn                          // one change at a time; who has it may read all below
 	planned    map[string]*strategy.Strategy // of the plan in the making
 
 	mu         sync.Mutex     // to change what is below, and to read it without change
@@ -65,6 +66,7 @@ type Server struct {
 	swapped    map[string]strategy.Spec // strategies that were swapped by hand
 	doors      map[place]*door
 	generation uint64 // configurations taken
+	drained    int    // doors that reloads have closed
 	tasks      *tasks
 }
 
@@ -115,7 +117,7 @@ func build(c *config.Config, o Options) (*Server, error) {
 		pools: map[string]*balance.Pool{}, strategies: map[string]*strategy.Strategy{},
 		planned: map[string]*strategy.Strategy{}, swapped: map[string]strategy.Spec{}, doors: map[place]*door{},
 	}
-	s.tasks = newTasks(s.fail)
+	s.tasks, s.change = newTasks(s.fail), newTurn()
 	if err := makeStateDir(dir); err != nil {
 		return nil, err
 	}
@@ -172,14 +174,12 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-s.failed:
 	}
-	s.state.Store(draining)
-	s.log.Info("draining", "for", s.drainTime())
 	return errors.Join(err, s.drain())
 }
 
 func (s *Server) start() {
-	s.change.Lock()
-	defer s.change.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.started = time.Now()
 	s.tasks.start("certificates", s.certs.Run)
 	s.tasks.start("health", s.health.Run)
@@ -199,20 +199,19 @@ func (s *Server) start() {
 	close(s.ready)
 }
 
-func (s *Server) drainTime() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.conf.Server.DrainTimeout
-}
-
-// drain ends everything, clients first.
+// drain ends everything, clients first. A change in progress is not waited for before they are told: one that
+// hangs must not keep the edge from stopping.
 func (s *Server) drain() error {
-	s.change.Lock()
-	defer s.change.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), s.conf.Server.DrainTimeout)
+	s.mu.Lock()
+	s.state.Store(draining)
+	limit := s.conf.Server.DrainTimeout
+	doors := slices.Collect(maps.Values(s.doors))
+	s.mu.Unlock()
+	s.log.Info("draining", "for", limit)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	var wg sync.WaitGroup
-	for _, d := range s.doors {
+	for _, d := range doors {
 		wg.Go(func() {
 			if err := d.shutdown(ctx); err != nil {
 				s.log.Warn("requests cut at the end of the drain time", "address", d.address)
@@ -220,25 +219,27 @@ func (s *Server) drain() error {
 		})
 	}
 	wg.Wait()
-	s.tasks.stop()
-	s.closed = true
+	quiet := s.change.takeLast(closeTime)
+	if ended := s.tasks.stop(closeTime); !ended || !quiet {
+		return errHung
+	}
 	return s.release(context.Background())
 }
 
+// errHung is when something of a plugin's did not end; the process has to.
+var errHung = errors.New("stopped, but a change or a plugin did not end and was left behind")
+
 // Close frees a Server that was never run.
 func (s *Server) Close() error {
-	s.change.Lock()
-	defer s.change.Unlock()
+	s.change.takeLast(closeTime)
 	for _, d := range s.doors {
 		d.discard()
 	}
-	s.closed = true
 	return errors.Join(s.admin.Close(), s.release(context.Background()))
 }
 
 // release frees what build and take made.
 func (s *Server) release(ctx context.Context) error {
-
 	ctx, cancel := context.WithTimeout(ctx, closeTime)
 	defer cancel()
 	var errs []error

@@ -164,11 +164,10 @@ type SwapRequest struct {
 // nothing has changed and the error says at which step. It lasts until the configuration says something else of
 // the strategy.
 func (s *Server) Swap(ctx context.Context, name string, r SwapRequest) error {
-	s.change.Lock()
-	defer s.change.Unlock()
-	if s.closed {
-		return ErrClosed
+	if err := s.change.take(ctx); err != nil {
+		return err
 	}
+	defer s.change.give()
 	target := s.strategies[name]
 	conf, ok := s.conf.Strategies[name]
 	if target == nil || !ok {
@@ -183,10 +182,7 @@ func (s *Server) Swap(ctx context.Context, name string, r SwapRequest) error {
 		}
 	}
 	if spec.Options == nil {
-		spec.Options = []byte("{}")
-		if r.Use == conf.Use {
-			spec.Options = conf.Options
-		}
+		spec.Options = s.optionsOf(name, r.Use)
 	}
 	if err := target.Swap(ctx, spec); err != nil {
 		return err
@@ -196,4 +192,17 @@ func (s *Server) Swap(ctx context.Context, name string, r SwapRequest) error {
 	s.mu.Unlock()
 	s.log.Info("strategy swapped", "strategy", name, "use", r.Use)
 	return nil
+}
+
+// optionsOf are the options that a strategy serves with, if it runs that plugin, and else none.
+func (s *Server) optionsOf(name, use string) []byte {
+	now, swapped := s.swapped[name]
+	conf := s.conf.Strategies[name]
+	switch {
+	case swapped && now.Use == use:
+		return now.Options
+	case !swapped && conf.Use == use:
+		return conf.Options
+	}
+	return []byte("{}")
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wedge-lb/wedge/edge"
+	"github.com/wedge-lb/wedge/edge/admin"
 )
 
 func (r *running) swap(use, options string) error {
@@ -246,4 +248,51 @@ func TestShutdownLetsRequestsFinish(t *testing.T) {
 	for range protocols {
 		assert.Equal(t, "done", <-answers)
 	}
+}
+
+// A plugin that never returns from configure holds up neither other changes nor the end.
+func TestAPluginThatHangsInConfigureKeepsNothingFromStopping(t *testing.T) {
+	_, yaml := named(t, 1)
+	p := startProcess(t, pool(yaml, "builtin/stateless", "{}"))
+	hang := buildPlugin(t, `package main
+
+import "github.com/wedge-lb/wedge/sdk"
+
+func init() { sdk.Register(&endless{}) }
+func main() {}
+
+type endless struct{ n int }
+
+func (e *endless) Configure(*sdk.Config) error { for { e.n++ } }
+func (e *endless) Backends(sdk.Backends) error { return nil }
+func (e *endless) Pick(*sdk.Request) sdk.Decision { return sdk.Abstain() }
+`)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	_, err := p.admin.Swap(ctx, "s", admin.Swap{Use: "endless", Module: hang})
+	require.Error(t, err)
+	_, err = p.admin.Reload(context.Background())
+	require.ErrorContains(t, err, "another change is in progress")
+	began := time.Now()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	p.cmd.Wait() // it says that something was left behind
+	assert.Less(t, time.Since(began), 15*time.Second)
+}
+
+func TestASwapWithoutOptionsKeepsThoseOfTheSamePlugin(t *testing.T) {
+	_, yaml := named(t, 2)
+	p := startProcess(t, pool(yaml, "builtin/stateless", "{algorithm: round_robin}"))
+	swap := func(use, options string) string {
+		request := admin.Swap{Use: use}
+		if options != "" {
+			request.Options = []byte(options)
+		}
+		got, err := p.admin.Swap(context.Background(), "s", request)
+		require.NoError(t, err)
+		return string(got.Options)
+	}
+	assert.JSONEq(t, `{"algorithm":"round_robin"}`, swap("builtin/stateless", ""))
+	assert.JSONEq(t, `{"algorithm":"p2c"}`, swap("builtin/stateless", `{"algorithm":"p2c"}`))
+	assert.JSONEq(t, `{"algorithm":"p2c"}`, swap("builtin/stateless", ""))
+	assert.JSONEq(t, `{}`, swap("builtin/cookie-sticky", ""))
 }

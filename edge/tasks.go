@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // tasks are the loops that run while the Server does. They are joined by stop.
@@ -69,19 +70,34 @@ func (k *task) stop() {
 	<-k.done
 }
 
-// stop ends all loops and waits for them.
-func (t *tasks) stop() {
+// stop ends all loops and waits for them, at most for d. It is false if some did not end; those that were to be
+// last have been told all the same.
+func (t *tasks) stop(d time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	patience := time.NewTimer(d)
+	defer patience.Stop()
+	ended := true
 	for _, k := range t.running {
 		k.cancel()
 	}
 	for _, k := range t.running {
-		<-k.done
+		ended = ended && k.ends(patience.C)
 	}
 	for _, k := range t.last {
 		k.stop()
 	}
 	clear(t.running)
 	t.last = nil
+	return ended
+}
+
+// ends waits for the end of a loop that was told to.
+func (k *task) ends(patience <-chan time.Time) bool {
+	select {
+	case <-k.done:
+		return true
+	case <-patience:
+		return false
+	}
 }

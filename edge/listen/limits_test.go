@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -23,25 +24,30 @@ func limits(change func(*listen.Limits)) func(*listen.Options) {
 	return func(o *listen.Options) { change(&o.Limits) }
 }
 
-// within asserts that c is closed by the edge between least and most from now.
-func within(t *testing.T, c net.Conn, least, most time.Duration) string {
+// soon is what nothing that is bound to happen at once or at a short deadline takes longer than, however
+// loaded the machine is. The deadlines that must not be what ended it are longer, or none.
+const soon = 20 * time.Second
+
+// within asserts that c is closed by the edge, soon but not before least from now.
+func within(t *testing.T, c net.Conn, least time.Duration) string {
 	t.Helper()
 	began := time.Now()
-	b, _ := io.ReadAll(c) // a reset is as good
+	require.NoError(t, c.SetReadDeadline(began.Add(soon)))
+	b, err := io.ReadAll(c) // a reset is as good
+	assert.NotErrorIs(t, err, os.ErrDeadlineExceeded, "still open")
 	passed := time.Since(began)
 	assert.GreaterOrEqual(t, passed, least)
-	assert.Less(t, passed, most)
 	return string(b)
 }
 
 func TestAnIdleConnectionIsClosed(t *testing.T) {
 	t.Parallel()
 	e := start(t, say, limits(func(l *listen.Limits) { l.IdleTimeout = 300 * time.Millisecond }))
-	assert.Empty(t, within(t, e.dial(), 200*time.Millisecond, time.Second), "before the first request")
+	assert.Empty(t, within(t, e.dial(), 200*time.Millisecond), "before the first request")
 	c := e.dial()
 	write(t, c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-	assert.Contains(t, within(t, c, 200*time.Millisecond, time.Second), "200 OK", "after the first request")
-	assert.Empty(t, within(t, e.dialTLS("http/1.1"), 200*time.Millisecond, time.Second))
+	assert.Contains(t, within(t, c, 200*time.Millisecond), "200 OK", "after the first request")
+	assert.Empty(t, within(t, e.dialTLS("http/1.1"), 200*time.Millisecond))
 	assert.Zero(t, e.server.Stats().TimedOut)
 }
 
@@ -69,7 +75,7 @@ func TestASlowHeadIsAnsweredAndClosed(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, 408, a.StatusCode)
 			assert.Greater(t, time.Since(began), 400*time.Millisecond)
-			assert.Less(t, time.Since(began), 1500*time.Millisecond)
+			assert.Less(t, time.Since(began), soon)
 			c.Close()
 		})
 	}
@@ -110,7 +116,7 @@ func TestASlowBodyIsGivenUp(t *testing.T) {
 					}
 				}
 			}()
-			within(t, c, 250*time.Millisecond, 1500*time.Millisecond)
+			within(t, c, 250*time.Millisecond)
 		})
 	}
 	assert.EqualValues(t, 2, e.server.Stats().TimedOut)
@@ -152,7 +158,7 @@ func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
 		case err := <-failed:
 			assert.Error(t, err)
 			assert.Greater(t, time.Since(began), 250*time.Millisecond)
-		case <-time.After(10 * time.Second):
+		case <-time.After(soon):
 			t.Fatal("still writing")
 		}
 		_, err = io.Copy(io.Discard, a.Body)
@@ -182,7 +188,7 @@ func TestASilentBodyIsGivenUpOnStreams(t *testing.T) {
 		select {
 		case err := <-failed:
 			assert.Error(t, err)
-		case <-time.After(5 * time.Second):
+		case <-time.After(soon):
 			t.Fatal("still reading")
 		}
 	})
@@ -263,7 +269,7 @@ func TestAStalledHandshakeIsGivenUp(t *testing.T) {
 			require.NoError(t, err)
 			defer c.Close()
 			write(t, c, hello)
-			within(t, c, 200*time.Millisecond, time.Second)
+			within(t, c, 200*time.Millisecond)
 		})
 	}
 	assert.EqualValues(t, 2, e.server.Stats().HandshakeErrors)
@@ -297,13 +303,13 @@ func TestTheOldestHandshakeGivesWay(t *testing.T) {
 		stalled = append(stalled, c)
 	}
 	for _, c := range stalled[:2] {
-		within(t, c, 0, time.Second)
+		within(t, c, 0)
 	}
 	c := e.dialTLS("http/1.1")
 	write(t, c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 	_, body := receive(t, bufio.NewReader(c), "GET")
 	assert.Equal(t, "GET / ", body)
-	within(t, stalled[2], 0, time.Second)
+	within(t, stalled[2], 0)
 }
 
 func TestConnectionsOverTheLimitAreRefused(t *testing.T) {
@@ -328,7 +334,7 @@ func TestConnectionsOverTheLimitAreRefused(t *testing.T) {
 	assert.False(t, served(from("127.0.0.2")), "the address has its share")
 	assert.True(t, served(from("127.0.0.3")), "others are not touched")
 	kept[0].Close()
-	require.Eventually(t, func() bool { return served(from("127.0.0.2")) }, time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return served(from("127.0.0.2")) }, soon, 5*time.Millisecond)
 
 	e.server.SetLimits(listen.Limits{Connections: 4})
 	assert.False(t, served(from("127.0.0.4")), "all together")
@@ -349,10 +355,10 @@ func TestQUICConnectionsOverTheLimitAreRefused(t *testing.T) {
 	}
 	_, err := e.quic(t.Context())
 	assert.Error(t, err)
-	require.Eventually(t, func() bool { return e.server.Stats().OpenQUIC == 2 }, time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return e.server.Stats().OpenQUIC == 2 }, soon, time.Millisecond)
 	assert.Positive(t, e.server.Stats().Refused)
 	c := e.dial() // of the same address, which has spent its share
-	within(t, c, 0, time.Second)
+	within(t, c, 0)
 }
 
 func TestManyQUICHandshakesMustProveTheirAddress(t *testing.T) {
@@ -370,7 +376,7 @@ func TestManyQUICHandshakesMustProveTheirAddress(t *testing.T) {
 	defer cancel()
 	var wg sync.WaitGroup
 	wg.Go(func() { tr.Dial(ctx, to, e.clientTLS("h3"), nil) })
-	require.Eventually(t, func() bool { return e.server.Stats().OpenQUIC == 1 }, time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return e.server.Stats().OpenQUIC == 1 }, soon, time.Millisecond)
 
 	c, err := e.quic(t.Context())
 	require.NoError(t, err, "an honest client answers the Retry")
@@ -379,7 +385,7 @@ func TestManyQUICHandshakesMustProveTheirAddress(t *testing.T) {
 	tr.Close()
 	silent.Close()
 	require.Eventually(t, func() bool { return e.server.Stats().HandshakeErrors == 1 },
-		3*time.Second, 10*time.Millisecond)
+		soon, 10*time.Millisecond)
 }
 
 // halfPackets lets the first flight out and drops the rest.

@@ -33,7 +33,7 @@ func TestAConnectionAtRestServesOn(t *testing.T) {
 	assert.EqualValues(t, 1, e.server.Stats().OpenTLS)
 	began := time.Now()
 	require.NoError(t, e.server.Shutdown(t.Context()))
-	assert.Less(t, time.Since(began), 2*time.Second)
+	assert.Less(t, time.Since(began), soon)
 	for _, r := range readers {
 		closed(t, r)
 	}
@@ -49,7 +49,8 @@ func TestAConnectionAtRestIsIdleStill(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			closed(t, r)
-			assert.InDelta(t, 3, time.Since(began).Seconds(), 0.4)
+			assert.Greater(t, time.Since(began), 2600*time.Millisecond)
+			assert.Less(t, time.Since(began), soon)
 		})
 	}
 }

@@ -45,7 +45,7 @@ func TestShutdownLetsRequestsFinish(t *testing.T) {
 			<-began
 			down := make(chan error, 1)
 			go func() { down <- e.server.Shutdown(t.Context()) }()
-			require.Eventually(t, func() bool { return refuses(w.url) || name == "h3" }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return refuses(w.url) || name == "h3" }, soon, time.Millisecond)
 			select {
 			case <-down:
 				t.Fatal("did not wait")
@@ -61,7 +61,7 @@ func TestShutdownLetsRequestsFinish(t *testing.T) {
 			select {
 			case err := <-down:
 				assert.NoError(t, err)
-			case <-time.After(5 * time.Second):
+			case <-time.After(soon):
 				t.Fatal("does not end")
 			}
 			e.serving.Wait()
@@ -102,10 +102,10 @@ func TestShutdownClosesIdleConnectionsAtOnce(t *testing.T) {
 	write(t, secure, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 	sr := bufio.NewReader(secure)
 	receive(t, sr, "GET")
-	require.Eventually(t, func() bool { return e.server.Stats().OpenPlain == 2 }, time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return e.server.Stats().OpenPlain == 2 }, soon, time.Millisecond)
 	began := time.Now()
 	require.NoError(t, e.server.Shutdown(t.Context()))
-	assert.Less(t, time.Since(began), 3*time.Second)
+	assert.Less(t, time.Since(began), soon)
 	closed(t, fresh)
 	closed(t, ur)
 	closed(t, sr)

@@ -50,7 +50,7 @@ func TestSlowClientsAreClosedAndHarmNobody(t *testing.T) {
 	}
 	began := time.Now()
 	for _, c := range slow {
-		c.SetReadDeadline(began.Add(4 * time.Second))
+		c.SetReadDeadline(began.Add(soon))
 		_, err := io.Copy(io.Discard, c)
 		assert.NotErrorIs(t, err, os.ErrDeadlineExceeded, "still open")
 	}
@@ -78,7 +78,7 @@ func TestPartialHeadsTakeLittleMemory(t *testing.T) {
 	long := strings.Repeat("a", 15<<10)
 	besiege(t, n, e.plain, "GET / HTTP/1.1\r\nHost: h\r\nA: "+long+"\r\nB: "+long)
 	held := func() int64 { return (inUse() - before) / n }
-	require.Eventually(t, func() bool { return held() > 30<<10 }, 5*time.Second, 50*time.Millisecond, "all were read")
+	require.Eventually(t, func() bool { return held() > 30<<10 }, soon, 50*time.Millisecond, "all were read")
 	assert.Less(t, held(), int64(75<<10), "bytes a connection: 2000 in 150 MB")
 }
 

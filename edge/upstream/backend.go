@@ -15,7 +15,8 @@ type backend struct {
 	key      key
 	settings atomic.Pointer[Settings]
 	dialer   *dialer
-	h2       *h2 // nil = HTTP/1.1
+	h2       *h2  // nil = HTTP/1.1
+	passing  bool // for one exchange: closed from the start, which takes it nevertheless
 
 	mu      sync.Mutex
 	idle    []*conn // the one used last at the end
@@ -34,6 +35,16 @@ func newBackend(t *Transport, k key, s Settings) *backend {
 	b.dialer = newDialer(k, &s)
 	if s.Protocol != "h1" {
 		b.h2 = newH2(b)
+	}
+	return b
+}
+
+// newPassing makes a backend for one exchange; nothing of it stays open behind that.
+func newPassing(t *Transport, k key, s Settings) *backend {
+	b := newBackend(t, k, s)
+	b.passing, b.closed = true, true
+	if b.h2 != nil {
+		b.h2.closed = true
 	}
 	return b
 }
@@ -91,7 +102,7 @@ func (b *backend) take(r *http1.Request, fresh bool) (*conn, *balance.Failure) {
 		b.mu.Lock()
 	}
 	switch {
-	case b.closed:
+	case b.closed && !b.passing:
 		b.mu.Unlock()
 		return nil, &balance.Failure{Kind: balance.ConnectFailed, Err: errClosed}
 	case b.open < s.MaxConnections:

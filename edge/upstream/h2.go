@@ -72,7 +72,7 @@ func (t *h2) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	c := &h2Conn{Conn: raw, t: t}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed {
+	if t.closed && t.active == 0 {
 		_ = raw.Close()
 		return nil, &dialFailure{errClosed}
 	}
@@ -103,12 +103,16 @@ func (c *h2Conn) Close() error {
 
 // do is one exchange on a stream.
 func (t *h2) do(r *http1.Request, a *http1.Response) *balance.Failure {
+	if !t.begin() {
+		return &balance.Failure{Kind: balance.ConnectFailed, Err: errClosed}
+	}
 	s := newStream(t, r, a)
 	if !r.Abort.Attach(s) {
 		s.cancel()
+		s.timer.Stop()
+		t.end()
 		return clientGone(false)
 	}
-	t.begin()
 	answer, err := t.transport.RoundTrip(s.request())
 	s.answered()
 	if err == nil && answer.ProtoMajor != 2 {
@@ -123,10 +127,15 @@ func (t *h2) do(r *http1.Request, a *http1.Response) *balance.Failure {
 	return nil
 }
 
-func (t *h2) begin() {
+// begin counts an exchange in; false if the backend has left. Until end it may make connections.
+func (t *h2) begin() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.closed && !t.b.passing {
+		return false
+	}
 	t.active++
+	return true
 }
 
 // end lets the connections go once the backend has left and no stream is open.

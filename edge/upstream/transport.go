@@ -26,8 +26,18 @@ type Transport struct {
 
 	mu       sync.Mutex
 	settings map[string]Settings // by pool, with defaults
+	removed  map[string]removal  // by pool
 	closed   bool
 }
+
+// A removal is what the last requests of a pool that was removed are sent by.
+type removal struct {
+	settings Settings
+	at       int64
+}
+
+// remembered is how long a removal is kept, in ns: for requests that chose their backend before it.
+const remembered = int64(time.Hour)
 
 // A key is whose connections are alike: a backend that moves to another address is another one here.
 type key struct {
@@ -38,7 +48,8 @@ type key struct {
 // New makes a Transport. Close ends what it opens.
 func New(o Options) *Transport {
 	o.Defaults = o.Defaults.withDefaults()
-	t := &Transport{opt: o, epoch: time.Now(), settings: map[string]Settings{}}
+	t := &Transport{opt: o, epoch: time.Now(), settings: map[string]Settings{},
+		removed: map[string]removal{}}
 	t.backends.Store(&map[key]*backend{})
 	return t
 }
@@ -52,22 +63,32 @@ func (t *Transport) now() int64 { return int64(time.Since(t.epoch)) }
 // Buffered, is tried again on a new connection if a pooled one turns out to be dead and its method is
 // idempotent, or if nothing of it was sent.
 func (t *Transport) Do(b *balance.Backend, r *http1.Request, a *http1.Response) error {
-	up := (*t.backends.Load())[key{b.Pool, b.Scheme, b.Address}]
-	if up == nil {
-		var err error
-		if up, err = t.add(b); err != nil {
-			return &balance.Failure{Kind: balance.ConnectFailed, Err: err}
+	for tries := 0; ; tries++ {
+		up := (*t.backends.Load())[key{b.Pool, b.Scheme, b.Address}]
+		if up == nil {
+			var err error
+			if up, err = t.add(b); err != nil {
+				return &balance.Failure{Kind: balance.ConnectFailed, Err: err}
+			}
+		}
+		f := up.do(r, a)
+		if f == nil {
+			return nil
+		}
+		if f.Err != errClosed || tries == maxTries {
+			return f
 		}
 	}
-	if f := up.do(r, a); f != nil {
-		return f
-	}
-	return nil
 }
 
+// maxTries bounds how often a request meets an entry that was just replaced.
+const maxTries = 100
+
+// errClosed is of an exchange that has not begun: nothing was sent and no body was read.
 var errClosed = errors.New("upstream: closed")
 
 // add makes the entry of a backend that is new, and takes the opportunity to forget those that have left.
+// That of a backend that has left itself, or whose pool has, is for one exchange and is not kept.
 func (t *Transport) add(b *balance.Backend) (*backend, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -78,9 +99,9 @@ func (t *Transport) add(b *balance.Backend) (*backend, error) {
 	if up := (*t.backends.Load())[k]; up != nil {
 		return up, nil
 	}
-	s, ok := t.settings[b.Pool.Name()]
-	if !ok {
-		s = t.opt.Defaults
+	s, kept := t.settingsLocked(b.Pool.Name())
+	if !kept || !k.current() {
+		return newPassing(t, k, s), nil
 	}
 	up := newBackend(t, k, s)
 	t.dropLocked(func(old key) bool { return old.pool == k.pool && !old.current() })
@@ -88,6 +109,17 @@ func (t *Transport) add(b *balance.Backend) (*backend, error) {
 	next[k] = up
 	t.backends.Store(&next)
 	return up, nil
+}
+
+// settingsLocked gives the settings of a pool; false if it was removed.
+func (t *Transport) settingsLocked(pool string) (Settings, bool) {
+	if s, ok := t.settings[pool]; ok {
+		return s, true
+	}
+	if old, ok := t.removed[pool]; ok {
+		return old.settings, false
+	}
+	return t.opt.Defaults, true
 }
 
 // current tells whether the pool still has a backend there.
@@ -124,6 +156,7 @@ func (t *Transport) Configure(pool string, s Settings) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.settings[pool] = s
+	delete(t.removed, pool)
 	current := *t.backends.Load()
 	t.dropLocked(func(k key) bool {
 		return k.pool.Name() == pool && (!current[k].settings.Load().sameWire(&s) || !k.current())
@@ -137,10 +170,15 @@ func (t *Transport) Configure(pool string, s Settings) {
 	}
 }
 
-// Remove forgets a pool and its connections.
+// Remove forgets a pool and its connections. Requests that chose their backend before are served still, each
+// on a connection of its own.
 func (t *Transport) Remove(pool string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	now := t.now()
+	maps.DeleteFunc(t.removed, func(_ string, old removal) bool { return now-old.at > remembered })
+	s, _ := t.settingsLocked(pool)
+	t.removed[pool] = removal{s, now}
 	delete(t.settings, pool)
 	t.dropLocked(func(k key) bool { return k.pool.Name() == pool })
 }

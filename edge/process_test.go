@@ -1,5 +1,3 @@
-//go:build soak
-
 package edge_test
 
 import (
@@ -84,8 +82,28 @@ func (p *process) findPorts(ctx context.Context) {
 }
 
 func (p *process) end() {
+	if p.cmd.ProcessState != nil {
+		return // the test has ended it
+	}
 	p.cmd.Process.Signal(os.Interrupt)
 	require.NoError(p.t, p.cmd.Wait())
+}
+
+// buildPlugin compiles the Go source of a strategy.
+func buildPlugin(t *testing.T, source string) []byte {
+	t.Helper()
+	dir, err := os.MkdirTemp("../plugins", "test-") // in the module, where the SDK is found
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(source), 0o600))
+	out := filepath.Join(dir, "plugin.wasm")
+	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-o", out, "./"+dir)
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	text, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(text))
+	module, err := os.ReadFile(out)
+	require.NoError(t, err)
+	return module
 }
 
 func (p *process) url(protocol string) string {
