@@ -53,15 +53,27 @@ func TestOwnLoadsMeasureAProxy(t *testing.T) {
 		t.Run(letter, func(t *testing.T) {
 			a, notices := testArena(t, http.StatusOK)
 			s, list := reverseProxyAlone(t, letter)
-			o, err := a.play(t.Context(), s, list)
-			require.NoError(t, err)
-			require.NoError(t, o.fault(), notices.String())
+			o := goodRound(t, a, s, list, notices)
 			m := o.Entries[0].Median
 			assert.Greater(t, m.CPU, 5.0)
 			assert.Greater(t, m.Rate, 10.0)
 			assert.Positive(t, m.P50)
 			assert.GreaterOrEqual(t, m.P99, m.P50)
 		})
+	}
+}
+
+// goodRound plays until a round is good, in windows that are longer each time: nothing may come through in a
+// short one if the machine has other work.
+func goodRound(t *testing.T, a *arena, s *scenario, list []contender, notices *bytes.Buffer) *outcome {
+	for tries := 1; ; tries++ {
+		o, err := a.play(t.Context(), s, list)
+		require.NoError(t, err)
+		if err = o.fault(); err == nil {
+			return o
+		}
+		require.Less(t, tries, 5, "%v: %s", err, notices)
+		a.opt.duration *= 2
 	}
 }
 

@@ -33,12 +33,12 @@ func verdict(t *testing.T, s *httptest.Server, transport http.RoundTripper) (str
 	told := make(chan health.Event, 16)
 	c := health.New(health.Options{Notify: func(e health.Event) { told <- e }})
 	c.Apply([]health.Config{{Pool: p, Probe: &health.Probe{
-		Transport: transport, Interval: 5 * time.Millisecond, Timeout: 250 * time.Millisecond, UnhealthyAfter: 1,
+		Transport: transport, Interval: 5 * time.Millisecond, Timeout: 2 * time.Second, UnhealthyAfter: 1,
 	}}})
 	changed := make(chan struct{}, 1)
 	p.Watch(changed)
 	defer p.Unwatch(changed)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()

@@ -101,7 +101,7 @@ func (e *edge) dial() *net.TCPConn {
 	c, err := net.Dial("tcp", e.plain)
 	require.NoError(e.t, err)
 	e.t.Cleanup(func() { c.Close() })
-	require.NoError(e.t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(e.t, c.SetDeadline(time.Now().Add(2*soon)))
 	return c.(*net.TCPConn)
 }
 
@@ -111,7 +111,7 @@ func (e *edge) dialTLS(protocols ...string) *tls.Conn {
 	c, err := tls.Dial("tcp", e.secure, e.clientTLS(protocols...))
 	require.NoError(e.t, err)
 	e.t.Cleanup(func() { c.Close() })
-	require.NoError(e.t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(e.t, c.SetDeadline(time.Now().Add(2*soon)))
 	return c
 }
 
@@ -131,7 +131,7 @@ func (e *edge) ways() []way {
 	h1s := &http.Transport{TLSClientConfig: e.clientTLS(), DisableCompression: true}
 	h2 := &http.Transport{TLSClientConfig: e.clientTLS(), ForceAttemptHTTP2: true, DisableCompression: true}
 	h3 := &http3.Transport{TLSClientConfig: e.clientTLS(), DisableCompression: true,
-		QUICConfig: &quic.Config{MaxIdleTimeout: 5 * time.Second}}
+		QUICConfig: &quic.Config{MaxIdleTimeout: soon}}
 	e.t.Cleanup(func() {
 		h1.CloseIdleConnections()
 		h1s.CloseIdleConnections()
@@ -139,7 +139,7 @@ func (e *edge) ways() []way {
 		h3.Close()
 	})
 	client := func(rt http.RoundTripper) *http.Client {
-		return &http.Client{Transport: rt, Timeout: 20 * time.Second}
+		return &http.Client{Transport: rt, Timeout: 2 * soon}
 	}
 	return []way{
 		{"h1", "http://" + e.plain, client(h1)},

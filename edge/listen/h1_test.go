@@ -343,7 +343,7 @@ func TestUpgrade(t *testing.T) {
 		defer s.Close()
 		io.Copy(onlyWriter{s}, onlyReader{s})
 		s.(interface{ CloseWrite() error }).CloseWrite()
-	}, func(o *listen.Options) { o.Limits.TunnelTimeout = 400 * time.Millisecond })
+	}, func(o *listen.Options) { o.Limits.TunnelTimeout = 1200 * time.Millisecond })
 	for name, dial := range map[string]func() net.Conn{
 		"plain": func() net.Conn { return e.dial() },
 		"TLS":   func() net.Conn { return e.dialTLS("http/1.1") },
@@ -363,7 +363,7 @@ func TestUpgrade(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, "ahead", string(got))
 			for i := range 5 {
-				<-time.After(120 * time.Millisecond) // more than TunnelTimeout in all, each less
+				<-time.After(300 * time.Millisecond) // more than TunnelTimeout in all, each less
 				fmt.Fprintf(c, "more%d", i)
 				_, err = io.ReadFull(r, got)
 				require.NoError(t, err)

@@ -42,7 +42,7 @@ func within(t *testing.T, c net.Conn, least time.Duration) string {
 
 func TestAnIdleConnectionIsClosed(t *testing.T) {
 	t.Parallel()
-	e := start(t, say, limits(func(l *listen.Limits) { l.IdleTimeout = 300 * time.Millisecond }))
+	e := start(t, say, limits(func(l *listen.Limits) { l.IdleTimeout = time.Second }))
 	assert.Empty(t, within(t, e.dial(), 200*time.Millisecond), "before the first request")
 	c := e.dial()
 	write(t, c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -98,7 +98,7 @@ func TestASlowHandlerDoesNotCountAsASlowHead(t *testing.T) {
 
 func TestASlowBodyIsGivenUp(t *testing.T) {
 	t.Parallel()
-	e := start(t, say, limits(func(l *listen.Limits) { l.BodyTimeout, l.MinRate = 300*time.Millisecond, 1000 }))
+	e := start(t, say, limits(func(l *listen.Limits) { l.BodyTimeout, l.MinRate = time.Second, 1000 }))
 	drips := map[string]time.Duration{"silent": time.Hour, "a byte now and then": 50 * time.Millisecond}
 	for name, drip := range drips {
 		t.Run(name, func(t *testing.T) {
@@ -124,12 +124,12 @@ func TestASlowBodyIsGivenUp(t *testing.T) {
 
 func TestABodyAtTheMinimumRateIsTaken(t *testing.T) {
 	t.Parallel()
-	e := start(t, say, limits(func(l *listen.Limits) { l.BodyTimeout, l.MinRate = 200*time.Millisecond, 1000 }))
+	e := start(t, say, limits(func(l *listen.Limits) { l.BodyTimeout, l.MinRate = 2*time.Second, 100 }))
 	c := e.dial()
 	write(t, c, "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 2000\r\n\r\n")
 	go func() {
 		for range 10 {
-			<-time.After(80 * time.Millisecond)
+			<-time.After(300 * time.Millisecond)
 			io.WriteString(c, strings.Repeat("x", 200))
 		}
 	}()
@@ -245,12 +245,12 @@ func TestAQuietAnswerIsNotCut(t *testing.T) {
 		for range 3 {
 			x.Reply.Write([]byte("event"))
 			x.Reply.Flush()
-			<-time.After(500 * time.Millisecond)
+			<-time.After(1300 * time.Millisecond)
 		}
 		x.Reply.End(nil)
 	}, limits(func(l *listen.Limits) {
-		l.BodyTimeout, l.HeaderTimeout = 200*time.Millisecond, 200*time.Millisecond
-		l.IdleTimeout = 300 * time.Millisecond
+		l.BodyTimeout, l.HeaderTimeout = time.Second, time.Second
+		l.IdleTimeout = time.Second
 	}))
 	e.each(t, func(t *testing.T, w way) {
 		a, err := w.client.Get(w.url)
@@ -262,7 +262,7 @@ func TestAQuietAnswerIsNotCut(t *testing.T) {
 const halfHello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 
 func TestAStalledHandshakeIsGivenUp(t *testing.T) {
-	e := start(t, say, limits(func(l *listen.Limits) { l.HandshakeTimeout = 300 * time.Millisecond }))
+	e := start(t, say, limits(func(l *listen.Limits) { l.HandshakeTimeout = time.Second }))
 	for name, hello := range map[string]string{"silent": "", "half a hello": halfHello} {
 		t.Run(name, func(t *testing.T) {
 			c, err := net.Dial("tcp", e.secure)
@@ -278,15 +278,15 @@ func TestAStalledHandshakeIsGivenUp(t *testing.T) {
 func TestDeadlinesEndWithWhatTheyAreFor(t *testing.T) {
 	t.Parallel()
 	e := start(t, say, limits(func(l *listen.Limits) {
-		const short = 200 * time.Millisecond
+		const short = 700 * time.Millisecond
 		l.HandshakeTimeout, l.HeaderTimeout, l.BodyTimeout = short, short, short
 	}))
 	e.each(t, func(t *testing.T, w way) {
-		for range 3 {
+		for range 2 {
 			a, err := w.client.Post(w.url, "", onlyReader{strings.NewReader("body")})
 			require.NoError(t, err)
 			assert.Equal(t, "POST / body", readAll(t, a))
-			<-time.After(300 * time.Millisecond)
+			<-time.After(900 * time.Millisecond)
 		}
 	})
 	st := e.server.Stats()
@@ -294,7 +294,7 @@ func TestDeadlinesEndWithWhatTheyAreFor(t *testing.T) {
 }
 
 func TestTheOldestHandshakeGivesWay(t *testing.T) {
-	e := start(t, say, limits(func(l *listen.Limits) { l.Handshakes = 3 }))
+	e := start(t, say, limits(func(l *listen.Limits) { l.Handshakes, l.HandshakeTimeout = 3, time.Minute }))
 	var stalled []net.Conn
 	for range 5 {
 		c, err := net.Dial("tcp", e.secure)
@@ -363,7 +363,7 @@ func TestQUICConnectionsOverTheLimitAreRefused(t *testing.T) {
 
 func TestManyQUICHandshakesMustProveTheirAddress(t *testing.T) {
 	e := start(t, say, limits(func(l *listen.Limits) {
-		l.RetryAbove, l.HandshakeTimeout = 1, 500*time.Millisecond
+		l.RetryAbove, l.HandshakeTimeout = 1, 3*time.Second
 	}))
 	// A client that sends its first packet and nothing else.
 	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -372,7 +372,7 @@ func TestManyQUICHandshakesMustProveTheirAddress(t *testing.T) {
 	tr := &quic.Transport{Conn: half}
 	to, err := net.ResolveUDPAddr("udp", e.quick)
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	var wg sync.WaitGroup
 	wg.Go(func() { tr.Dial(ctx, to, e.clientTLS("h3"), nil) })

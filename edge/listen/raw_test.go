@@ -108,7 +108,7 @@ func h2Status(t *testing.T, fr *http2.Framer) string {
 
 // h3Do sends m on a connection of its own and gives the status.
 func (e *edge) h3Do(t *testing.T, m message) string {
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
 	defer cancel()
 	c, err := e.quic(ctx)
 	require.NoError(t, err)
