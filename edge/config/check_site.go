@@ -58,7 +58,7 @@ func (k *checker) siteTLS(path string, s Site) {
 	}
 	k.listening(at, t)
 	if !t.Off() && t.Certificate == "" && k.c.Server.Listen.HTTPS != "" && k.issuer(t) == "acme" {
-		k.acme(path, s.Hosts)
+		k.acme(path, s)
 	}
 }
 
@@ -83,18 +83,22 @@ func (k *checker) issuer(t SiteTLS) string {
 }
 
 // acme refuses hosts that no certificate could be had for.
-func (k *checker) acme(path string, hosts []string) {
+func (k *checker) acme(path string, s Site) {
+	want := "tls: internal or files, or tls: off"
+	if s.TLS.ClientAuth != nil {
+		want = "tls: { issuer: internal, client_auth: … } or files beside client_auth"
+	}
 	public := k.c.TLS.CA == Default().TLS.CA
-	for i, h := range hosts {
+	for i, h := range s.Hosts {
 		at := fmt.Sprintf("%s.hosts[%d]", path, i)
 		switch {
 		case k.faulty[at] || hostFault(h) != "":
 		case strings.HasPrefix(h, "*"):
 			if len(k.c.TLS.OnDemand.Allow) == 0 {
-				k.refuse(at, "a certificate for %s needs tls.on_demand.allow, tls: internal or files, or tls: off", h)
+				k.refuse(at, "a certificate for %s needs tls.on_demand.allow, %s", h, want)
 			}
 		case public && !isPublic(h):
-			k.refuse(at, "no public authority issues for %s; want tls: internal or files, or tls: off", h)
+			k.refuse(at, "no public authority issues for %s; want %s", h, want)
 		}
 	}
 }

@@ -182,8 +182,13 @@ func (d *decoder) unknown(p pair, at *trail, fields []field) string {
 	if len(d.faults) == maxFaults {
 		names = nil // it is not shown, and the search takes time
 	}
-	d.fault(at, nil, "unknown key%s", suggest(p.name, names))
-	return nearest(p.name, names)
+	meant := nearest(p.name, names)
+	hint := suggest(p.name, names)
+	if meant == "" && len(names) > 0 {
+		hint = "; there are " + strings.Join(names, ", ")
+	}
+	d.fault(at, nil, "unknown key%s", hint)
+	return meant
 }
 
 func (d *decoder) field(p pair, at *trail, v reflect.Value, f field) {

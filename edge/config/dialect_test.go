@@ -20,7 +20,8 @@ func TestFaultsInJSONHaveTheirPlace(t *testing.T) {
 	text := "{\n\t\"version\": 1,\n\t\"é\": 0, \"sites\": [{\"hosts\": 7}]\n}"
 	_, err := config.Parse("w.json", []byte(text), sandbox())
 	assert.Equal(t, []string{
-		`w.json:3:2: ["é"]: unknown key`,
+		`w.json:3:2: ["é"]: unknown key` +
+			`; there are version, server, state_dir, admin, tls, logging, plugins, strategies, pools, sites`,
 		`w.json:3:20: sites[0]: want to, with the URLs of backends, or routes`,
 		`w.json:3:30: sites[0].hosts: want a list, found a whole number; put it in [ ]`,
 	}, summaries(t, err))

@@ -73,7 +73,7 @@ func (d *decoder) text(n *yaml.Node, t *trail, v reflect.Value) (string, bool) {
 		return strings.ToLower(n.Value), true
 	case *time.Duration:
 		if found == kindInt || found == kindFloat {
-			d.fault(t, n, "a duration needs a unit, such as %ss", n.Value)
+			d.fault(t, n, "a duration needs a unit, such as %ss", strings.TrimLeft(n.Value, "+-"))
 			return "", false
 		}
 	case *Size:
