@@ -121,6 +121,10 @@ func module(use, file string) ([]byte, error) {
 	if name, ok := strings.CutPrefix(use, builtin); ok {
 		return plugins.Builtin(name)
 	}
+	if file == "" {
+		return nil, fmt.Errorf("plugin %q: no such built-in, plugin of the configuration or file; built in are %s%s",
+			use, builtin, strings.Join(plugins.Names(), ", "+builtin))
+	}
 	info, err := os.Stat(file)
 	if err != nil {
 		return nil, fmt.Errorf("plugin %s: %w", use, err)

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -24,6 +27,9 @@ func runCommand() *cobra.Command {
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			conf, err := config.Load(file)
+			if errors.Is(err, fs.ErrNotExist) && !c.Flags().Changed("config") {
+				return fmt.Errorf("%w; name one with -c, or try wedge demo", err)
+			}
 			if err != nil {
 				return err
 			}

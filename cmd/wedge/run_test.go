@@ -191,3 +191,28 @@ func TestAPortThatIsTakenIsTold(t *testing.T) {
 	_, err := os.Stat(h.path("state/admin.sock"))
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
+
+func TestRunWithoutAFileSaysHowToBegin(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	r := h.run("run")
+	assert.NotZero(t, r.code)
+	assert.Contains(t, r.err, "wedge.yaml: no such file or directory; name one with -c, or try wedge demo")
+	r = h.run("run", "-c", "nowhere.yaml")
+	assert.NotZero(t, r.code)
+	assert.NotContains(t, r.err, "wedge demo")
+}
+
+func TestASwapToNothingTellsWhatThereIs(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.state("state")
+	listen := freeAddress(t)
+	h.write("wedge.yaml", file(listen, backend(t, "one")))
+	h.start("run", "-c", "wedge.yaml")
+	served(t, client(t, "h1", nil), "http://"+listen)
+	r := h.run("strategy", "swap", "spread", "--use", "nonexist")
+	assert.NotZero(t, r.code)
+	assert.Contains(t, r.err, `plugin "nonexist": no such built-in, plugin of the configuration or file; `+
+		"built in are builtin/consistent-hash, builtin/cookie-sticky")
+}
