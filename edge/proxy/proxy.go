@@ -35,6 +35,7 @@ type Proxy struct {
 	chooser balance.Chooser
 	current atomic.Pointer[Generation]
 	clock   date
+	large   atomic.Int32 // large buffers in use
 }
 
 // Generation is everything that one configuration says of how requests are served. It is immutable.

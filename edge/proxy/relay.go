@@ -40,6 +40,7 @@ func bodiless(x *Exchange) bool {
 const (
 	smallBody = 32 << 10
 	largeBody = 256 << 10
+	largest   = 64 // large buffers in use at a time: slow readers must not hold more
 )
 
 // smallBuffers and largeBuffers are for bodies; taken by a request in progress only, so that idle connections
@@ -50,7 +51,8 @@ var (
 )
 
 func (p *Proxy) copyBody(x *Exchange) {
-	if x.response.Length > 2*smallBody {
+	if x.response.Length > 2*smallBody && p.takeLarge() {
+		defer p.large.Add(-1)
 		buf := largeBuffers.Get().(*[largeBody]byte)
 		defer largeBuffers.Put(buf)
 		p.copyThrough(x, buf[:])
@@ -59,6 +61,15 @@ func (p *Proxy) copyBody(x *Exchange) {
 	buf := smallBuffers.Get().(*[smallBody]byte)
 	defer smallBuffers.Put(buf)
 	p.copyThrough(x, buf[:])
+}
+
+// takeLarge tells whether one more large buffer may be used, and counts it if so.
+func (p *Proxy) takeLarge() bool {
+	if p.large.Add(1) <= largest {
+		return true
+	}
+	p.large.Add(-1)
+	return false
 }
 
 // copyThrough streams: what has arrived is sent on before more is waited for.
