@@ -122,8 +122,8 @@ func module(use, file string) ([]byte, error) {
 		return plugins.Builtin(name)
 	}
 	if file == "" {
-		return nil, fmt.Errorf("plugin %q: no such built-in, plugin of the configuration or file; built in are %s%s",
-			use, builtin, strings.Join(plugins.Names(), ", "+builtin))
+		return nil, fmt.Errorf("plugin %q: no such built-in, plugin of the configuration or file; "+
+			"built in are %s%s", use, builtin, strings.Join(plugins.Names(), ", "+builtin))
 	}
 	info, err := os.Stat(file)
 	if err != nil {
