@@ -32,7 +32,7 @@ func openArena(ctx context.Context, o options, notices io.Writer) (*arena, func(
 	if err != nil {
 		return nil, nil, fmt.Errorf("backends and load: %w; make tools installs them", err)
 	}
-	a := &arena{opt: o, settle: 3 * time.Second, notices: notices}
+	a := &arena{opt: o, settle: 8 * time.Second, notices: notices}
 	if a.program, err = os.Executable(); err != nil {
 		return nil, nil, err
 	}
