@@ -9,8 +9,10 @@ const hexDigits = "0123456789abcdef"
 func AppendRequestID(dst []byte) []byte { return appendHex64(dst, rand.Uint64()) }
 
 func appendHex64(dst []byte, v uint64) []byte {
-	for shift := 60; shift >= 0; shift -= 4 {
-		dst = append(dst, hexDigits[v>>shift&15])
+	var text [16]byte
+	for i := len(text) - 1; i >= 0; i-- {
+		text[i] = hexDigits[v&15]
+		v >>= 4
 	}
-	return dst
+	return append(dst, text[:]...)
 }
