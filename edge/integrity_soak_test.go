@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quic-go/quic-go/http3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -86,10 +87,8 @@ func (m *mix) work(c *http.Client, url, protocol string) {
 		switch kind := n % 50; {
 		case kind == 0 && (protocol == "plain"):
 			m.upgrade(url, token)
-		case kind == 1:
-			m.leave(c, url, token)
-		case kind == 2:
-			m.broken(c, url, token)
+		case kind <= 2:
+			m.disturb(c, url, token, kind == 1)
 		case kind < 12:
 			m.ask(c, "POST", url+"/echo", token, strings.Repeat(token+" ", int(n%300)))
 		case kind < 16:
@@ -100,6 +99,21 @@ func (m *mix) work(c *http.Client, url, protocol string) {
 			m.ask(c, "GET", url+"/plain", token, "")
 		}
 	}
+}
+
+// disturb lets the client leave, or the backend cut its answer. quic-go's client forgets a connection, and
+// leaves it open, after such a request: over h3 each has a connection of its own.
+func (m *mix) disturb(c *http.Client, url, token string, leave bool) {
+	if shared, ok := c.Transport.(*http3.Transport); ok {
+		own := &http3.Transport{TLSClientConfig: shared.TLSClientConfig}
+		defer own.Close()
+		c = &http.Client{Transport: own, Timeout: c.Timeout}
+	}
+	if leave {
+		m.leave(c, url, token)
+		return
+	}
+	m.broken(c, url, token)
 }
 
 func (m *mix) fail(err error) {
