@@ -33,7 +33,7 @@ type process struct {
 	dials map[string]*atomic.Int64
 }
 
-func startProcess(t *testing.T, text string) *process {
+func startProcess(t *testing.T, text string, env ...string) *process {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "wedge-soak-")
 	require.NoError(t, err)
@@ -49,6 +49,7 @@ func startProcess(t *testing.T, text string) *process {
 	text = strings.ReplaceAll(head, "STATE", dir) + "logging: { access: { format: \"off\" } }\n" + text
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	p.cmd = exec.Command(bin, "run", "-c", file)
+	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stderr = os.Stderr
 	require.NoError(t, p.cmd.Start())
 	t.Cleanup(p.end)
