@@ -142,7 +142,19 @@ func (k *checker) upstream(path string, p Pool) {
 	}
 	if t := p.Upstream.TLS; secure == 0 && t != (UpstreamTLS{}) {
 		k.refuse(path+".tls", "no backend has an https URL")
-	} else if t.ServerName != "" && !isDialable(t.ServerName) {
-		k.refuse(path+".tls.server_name", "want a host name or an address")
+	} else {
+		k.upstreamTLS(path+".tls", t)
+	}
+}
+
+func (k *checker) upstreamTLS(path string, t UpstreamTLS) {
+	if t.ServerName != "" && !isDialable(t.ServerName) {
+		k.refuse(path+".server_name", "want a host name or an address")
+	}
+	switch certificate, key := path+".certificate", path+".key"; {
+	case t.Certificate != "" && t.Key == "" && !k.faulty[key]:
+		k.refuse(certificate, "want key beside it, or neither")
+	case t.Key != "" && t.Certificate == "" && !k.faulty[certificate]:
+		k.refuse(key, "want certificate beside it, or neither")
 	}
 }

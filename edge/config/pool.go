@@ -95,10 +95,15 @@ type Upstream struct {
 	TLS            UpstreamTLS   `yaml:"tls"`                                                  // for https URLs
 }
 
-// UpstreamTLS is how a backend's certificate is verified.
+// UpstreamTLS is how a backend's certificate is verified, and what the edge shows of itself.
 type UpstreamTLS struct {
 	CA         File   `yaml:"ca"`          // PEM file; default: the system's
 	ServerName string `yaml:"server_name"` // default: the URL's host
+
+	// Certificate and Key are shown to backends that ask for a client certificate;
+	// both are given or neither.
+	Certificate File `yaml:"certificate"` // PEM chain, the edge's own first
+	Key         File `yaml:"key"`         // PEM
 }
 
 // DefaultPool returns a pool without backends, with the default of every key.
