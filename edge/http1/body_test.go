@@ -184,7 +184,7 @@ func TestReaderKeepsPinnedBytes(t *testing.T) {
 func TestReaderGivesItsBufferAwayWhenItIsEmpty(t *testing.T) {
 	r := &http1.Reader{Src: strings.NewReader("headbody")}
 	assert.True(t, r.TakeBuffer() == nil, "there is none yet")
-	r.SetBuffer(make([]byte, 0, 16))
+	r.SetBuffer(make([]byte, 0, 16), 0)
 	require.NoError(t, r.Fill())
 	assert.True(t, r.TakeBuffer() == nil, "bytes are unread")
 	r.Pin(8)

@@ -45,10 +45,10 @@ func (r *Reader) TakeBuffer() []byte {
 	return buf
 }
 
-// SetBuffer lends a buffer to a Reader that has none.
-func (r *Reader) SetBuffer(buf []byte) {
+// SetBuffer lends a buffer, with n bytes that were read from Src already, to a Reader that has none.
+func (r *Reader) SetBuffer(buf []byte, n int) {
 	if r.buf == nil {
-		r.buf = buf[:cap(buf)]
+		r.buf, r.r, r.w = buf[:cap(buf)], 0, n
 	}
 }
 

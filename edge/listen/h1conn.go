@@ -3,6 +3,7 @@ package listen
 import (
 	"crypto/tls"
 	"net"
+	"os"
 	"time"
 
 	"github.com/wedge-lb/wedge/edge/http1"
@@ -23,16 +24,26 @@ type h1Conn struct {
 	body   h1Body
 	reply  h1Reply
 	x      proxy.Exchange
+	onTurn func() bool // turn, bound once
+	stage  uint8       // how far turn came with a request
 	one    [1]byte
-	ahead  []byte    // received, but not seen by the Reader yet
 	now    time.Time // when the request began
 	rests  bool      // nothing has come for a while
 }
 
+// How far turn came with a request.
+const (
+	stageNone   uint8 = iota
+	stageBegun        // a part of its head is there
+	stageParsed       // its head was read
+	stageServed       // the Handler has returned
+)
+
 func newH1Conn(c *tcpConn) *h1Conn {
 	h := &h1Conn{conn: c, stream: c.stream}
 	h.plain, _ = c.stream.(*socket)
-	h.in.Reset((*h1Source)(h), nil)
+	h.in.Reset(c.stream, nil)
+	h.onTurn = h.turn
 	h.parser.Scheme = schemeHTTP
 	if c.secure {
 		h.parser.Scheme = schemeHTTPS
@@ -77,23 +88,57 @@ func (h *h1Conn) giveBack() {
 	h.reply.giveBack()
 }
 
-// await waits for the first byte of a request, without buffers. False is the end of the connection, or rest.
+// await waits until a request has begun, without buffers. False is the end of the connection, or rest.
 func (h *h1Conn) await() bool {
+	h.clear()
+	if len(h.in.Buffered()) == 0 && !h.idle() {
+		return !h.rests && h.close()
+	}
+	return h.stage > stageNone || h.begin() || h.close()
+}
+
+// clear ends what there was of the exchange before.
+func (h *h1Conn) clear() {
+	h.stage = stageNone
 	h.in.Release()
 	if h.now = h.x.Ended; h.now.IsZero() {
 		h.now = time.Now()
 	}
 	h.x.Reset()
-	c := h.conn
-	if len(h.in.Buffered()) == 0 && !h.idle() {
-		return !h.rests && h.close()
-	}
-	h.now = time.Now()
-	c.since.Store(int64(h.now.Sub(c.begun)))
-	return c.phase.CompareAndSwap(phaseBusy, phaseHead) || h.close()
 }
 
+// begin makes what came the beginning of a request.
+func (h *h1Conn) begin() bool {
+	c := h.conn
+	h.now = time.Now()
+	c.since.Store(int64(h.now.Sub(c.begun)))
+	if !c.phase.CompareAndSwap(phaseBusy, phaseHead) {
+		return false
+	}
+	h.stage = stageBegun
+	return true
+}
+
+// idle waits for the client. It is true when something came, which turn may have served in part.
 func (h *h1Conn) idle() bool {
+	if !h.relax() {
+		return false
+	}
+	var err error
+	if h.conn.socket.stands() {
+		err = h.conn.socket.stand(h.onTurn)
+	} else {
+		err = h.first()
+	}
+	if h.stage > stageNone || len(h.in.Buffered()) > 0 {
+		return true
+	}
+	h.rests = timedOut(err) && h.conn.nudged()
+	return false
+}
+
+// relax makes the connection an idle one. It is false if it is to end instead.
+func (h *h1Conn) relax() bool {
 	c := h.conn
 	if !c.phase.CompareAndSwap(phaseBusy, phaseIdle) || h.server().draining.Load() {
 		return false
@@ -101,15 +146,14 @@ func (h *h1Conn) idle() bool {
 	putBuffer(h.in.TakeBuffer())
 	c.until = h.now.Add(c.limits.IdleTimeout)
 	c.socket.readBy(h.now, c.limits.IdleTimeout)
-	buf, n, err := h.first()
-	if n > 0 {
-		h.in.SetBuffer(buf)
-		h.ahead = buf[:n]
-		return c.phase.CompareAndSwap(phaseIdle, phaseBusy) ||
-			c.nudged() && c.phase.CompareAndSwap(phaseNudged, phaseBusy)
-	}
-	h.rests = timedOut(err) && c.nudged()
-	return false
+	return true
+}
+
+// wakes makes an idle connection, to which something came, a busy one.
+func (h *h1Conn) wakes() bool {
+	c := h.conn
+	return c.phase.CompareAndSwap(phaseIdle, phaseBusy) ||
+		c.nudged() && c.phase.CompareAndSwap(phaseNudged, phaseBusy)
 }
 
 // close ends the connection where nothing is on its way; it is false.
@@ -118,29 +162,73 @@ func (h *h1Conn) close() bool {
 	return false
 }
 
-func (h *h1Conn) first() (buf []byte, n int, err error) {
-	if h.plain != nil {
-		return h.plain.first(&h.one)
+// first waits for the first byte of a request.
+func (h *h1Conn) first() error {
+	buf, n, err := firstByte(h.stream, &h.one)
+	if n > 0 {
+		h.in.SetBuffer(buf, n)
+		if !h.wakes() {
+			h.in.Discard(n)
+		}
 	}
-	return firstByte(h.stream, &h.one)
+	return err
 }
 
-// h1Source is what the Reader reads from: what idle got, which is in the Reader's own buffer already, then
-// the stream.
-type h1Source h1Conn
-
-func (s *h1Source) Read(p []byte) (int, error) {
-	if len(s.ahead) > 0 {
-		n := copy(p, s.ahead)
-		s.ahead = s.ahead[n:]
-		return n, nil
+// turn serves what has come to an idle connection as far as that needs no waiting for the client. It is true
+// if the connection is idle again. It runs as socket.stand's step.
+func (h *h1Conn) turn() (idle bool) {
+	for {
+		if err := h.receive(); err != nil {
+			return timedOut(err)
+		}
+		if !h.wakes() || !h.begin() || !h.simple() || !h.serveOne() || !h.simplyEnded() {
+			return false
+		}
+		h.clear()
+		if len(h.in.Buffered()) > 0 || !h.relax() {
+			return false
+		}
 	}
-	return s.stream.Read(p)
+}
+
+// receive takes a buffer for what has come, if anything has.
+func (h *h1Conn) receive() error {
+	if h.plain != nil && h.plain.isDry() {
+		return os.ErrDeadlineExceeded
+	}
+	buf := getBuffer()
+	n, err := h.stream.Read(buf)
+	if n == 0 {
+		putBuffer(buf)
+		return err
+	}
+	h.in.SetBuffer(buf, n)
+	return nil
+}
+
+// simple tells whether a whole request has come that has no body and no more.
+func (h *h1Conn) simple() bool {
+	n, err := h.parser.Request(h.in.Buffered(), &h.x.Request)
+	if err != nil {
+		return false
+	}
+	h.in.Pin(n)
+	h.stage = stageParsed
+	return h.parser.Framing == http1.None && h.x.Request.Upgrade == nil
+}
+
+// simplyEnded ends an exchange that leaves nothing to do; false changes nothing.
+func (h *h1Conn) simplyEnded() bool {
+	return h.reply.state == replyEnded && !h.reply.closing && h.conn.limits == h.server().limits.Load() &&
+		h.conn.phase.CompareAndSwap(phaseServing, phaseBusy)
 }
 
 // head reads the head of a request into x. The time for it is kept by tcpConn.look; only a head that needs
 // several reads has a deadline of its own.
 func (h *h1Conn) head() bool {
+	if h.stage >= stageParsed {
+		return true
+	}
 	for fills := 0; ; fills++ {
 		n, err := h.parser.Request(h.in.Buffered(), &h.x.Request)
 		if err == nil {
@@ -194,15 +282,23 @@ func (h *h1Conn) hangUp() bool {
 
 // exchange has the request answered; it is true if another may follow on the connection.
 func (h *h1Conn) exchange() bool {
-	c := h.conn
 	defer h.body.giveBack()
-	h.body.start()
-	h.reply.start()
-	if !c.phase.CompareAndSwap(phaseHead, phaseServing) {
+	if h.stage < stageServed && !h.serveOne() {
 		return h.close()
 	}
+	return h.settle() && h.conn.phase.CompareAndSwap(phaseServing, phaseBusy)
+}
+
+// serveOne hands the exchange to the Handler. It is false if the connection is to end first.
+func (h *h1Conn) serveOne() bool {
+	h.body.start()
+	h.reply.start()
+	if !h.conn.phase.CompareAndSwap(phaseHead, phaseServing) {
+		return false
+	}
 	h.server().opt.Handler.Serve(&h.x)
-	return h.settle() && c.phase.CompareAndSwap(phaseServing, phaseBusy)
+	h.stage = stageServed
+	return true
 }
 
 // settle brings the connection to the end of the exchange.

@@ -24,6 +24,8 @@ type socket struct {
 	patience    time.Duration
 	fixed       bool        // neither direction is paced: a deadline for all was set (handshake)
 	interrupted atomic.Bool // no read may block any more
+	inside      atomic.Bool // stand's step runs
+	shut        atomic.Bool // closed meanwhile
 	readUntil   time.Time   // deadlines that are armed
 	writeUntil  time.Time
 }
@@ -172,7 +174,21 @@ func (s *socket) mayWrite(now time.Time) error {
 		return os.ErrDeadlineExceeded
 	}
 	s.writeBy(now, s.out.left)
+	if s.shut.Load() { // after writeBy, which may have undone what Close did
+		return net.ErrClosed
+	}
 	return nil
+}
+
+// Close closes the connection. Within stand's step, which a real close would have to wait for, it makes all
+// calls fail and leaves the close to the owner. It may be called by any goroutine.
+func (s *socket) Close() error {
+	if !s.inside.Load() {
+		return s.Conn.Close()
+	}
+	s.shut.Store(true)
+	s.interrupted.Store(true)
+	return s.Conn.SetDeadline(time.Unix(1, 0))
 }
 
 // writePlain writes all of p by way of net, as long as the peer takes it at the minimum rate.

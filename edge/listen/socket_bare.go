@@ -25,7 +25,12 @@ type bare struct {
 	second []byte // goes out behind the bytes of writes
 	noWait bool   // reads that would wait fail as if their deadline had passed
 
-	tryFirst, tryRead, tryWrite, tryWait func(fd uintptr) bool
+	step func() bool // what stand calls
+	fd   uintptr     // within step
+	dry  bool        // within step: what had come has been read
+	came int         // steps with something to read, since stand
+
+	tryStep, tryRead, tryWrite, tryWait func(fd uintptr) bool
 }
 
 // A transfer is one call in progress.
@@ -48,22 +53,33 @@ func newBare(s *socket) *bare {
 		return nil
 	}
 	b := &bare{s: s, raw: raw}
-	b.tryFirst, b.tryRead, b.tryWrite, b.tryWait = b.firstOnce, b.recvOnce, b.writeOnce, b.waitOnce
+	b.tryStep, b.tryRead, b.tryWrite, b.tryWait = b.stepOnce, b.recvOnce, b.writeOnce, b.waitOnce
 	return b
 }
 
-// first waits for the peer to send, without a buffer, and gives one with what came first.
-func (s *socket) first(one *[1]byte) ([]byte, int, error) {
-	b := s.bare
-	if b == nil {
-		return firstByte(s, one)
-	}
+// stands tells whether stand can be used.
+func (s *socket) stands() bool { return s.bare != nil }
+
+// stand calls step whenever there may be something to read, within the poller's own call, until step is false.
+// While step runs, a read that would have to wait gives a timeout, and a Close is left to whoever owns the
+// socket, who must see to it. So the poller need not be told to forget what it knew, and a peer that has
+// nothing more to say is not asked: one recvfrom for each time that something came. The error is the wait's.
+func (s *socket) stand(step func() (more bool)) error {
 	if s.interrupted.Load() {
-		return nil, 0, errInterrupted
+		return errInterrupted
 	}
-	b.reads = transfer{}
-	n, err := b.reads.result(b.raw.Read(b.tryFirst))
-	return b.reads.p, n, err
+	s.bare.step, s.bare.came = step, 0
+	return s.bare.raw.Read(s.bare.tryStep)
+}
+
+func (b *bare) stepOnce(fd uintptr) (done bool) {
+	b.fd, b.dry, b.noWait = fd, false, true
+	b.s.inside.Store(true)
+	defer func() {
+		b.noWait = false
+		b.s.inside.Store(false)
+	}()
+	return !b.step() || b.s.interrupted.Load()
 }
 
 // wait returns when a read would not wait. It takes little of the stack.
@@ -83,6 +99,9 @@ func (s *socket) readOnce(p []byte) (int, error) {
 		return s.readPlain(p)
 	}
 	b.reads = transfer{p: p}
+	if s.inside.Load() {
+		return b.readInside()
+	}
 	err := b.raw.Read(b.tryRead)
 	if s.paced() && b.reads.expired(err) {
 		if err = s.mayRead(time.Now()); err == nil {
@@ -90,6 +109,29 @@ func (s *socket) readOnce(p []byte) (int, error) {
 		}
 	}
 	n, err := b.reads.result(err)
+	b.reads.p = nil
+	if n == 0 && err == nil {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// isDry tells, within stand's step, that there is nothing to read that the poller would not tell of.
+func (s *socket) isDry() bool { return s.bare != nil && s.bare.dry }
+
+// readInside reads without waiting. A read that leaves room has emptied the socket. What it cannot show is that
+// the peer's end came together with the last bytes: clients that close behind their only request are asked, of
+// others it is noticed when the connection is put to rest.
+func (b *bare) readInside() (int, error) {
+	if b.dry {
+		return 0, os.ErrDeadlineExceeded
+	}
+	b.recvOnce(b.fd)
+	n, err := b.reads.result(nil)
+	if n > 0 {
+		b.came++
+		b.dry = n < len(b.reads.p) && b.came > 1
+	}
 	b.reads.p = nil
 	if n == 0 && err == nil {
 		err = io.EOF
@@ -116,17 +158,6 @@ func (s *socket) writeBoth(p, q []byte) error {
 	}
 	_, err := s.writePlain(q)
 	return err
-}
-
-// firstOnce has a buffer only while the system call needs it.
-func (b *bare) firstOnce(fd uintptr) bool {
-	b.reads.p = getBuffer()
-	done := b.recvOnce(fd)
-	if b.reads.n == 0 {
-		putBuffer(b.reads.p)
-		b.reads.p = nil
-	}
-	return done
 }
 
 func (b *bare) recvOnce(fd uintptr) bool {

@@ -2,15 +2,24 @@
 
 package listen
 
-import "io"
+import (
+	"errors"
+	"io"
+)
 
 // bare is not used on this system.
 type bare struct{}
 
 func newBare(*socket) *bare { return nil }
 
-// first waits for the peer to send and gives a buffer with what came first.
-func (s *socket) first(one *[1]byte) ([]byte, int, error) { return firstByte(s, one) }
+// stands tells that stand cannot be used.
+func (s *socket) stands() bool { return false }
+
+// stand is not there.
+func (s *socket) stand(func() bool) error { return errors.ErrUnsupported }
+
+// isDry is not known.
+func (s *socket) isDry() bool { return false }
 
 // wait returns at once: there is no waiting without reading.
 func (s *socket) wait() error { return nil }

@@ -155,10 +155,10 @@ func (c *tcpConn) dismiss() {
 // sever ends c whatever it does.
 func (c *tcpConn) sever() {
 	c.phase.Store(phaseLeaving)
-	c.socket.Close()
 	if x := c.x.Load(); x != nil {
-		x.Abort.Abort()
+		x.Abort.Abort() // first: the close may have to wait for the exchange
 	}
+	c.socket.Close()
 }
 
 // look ends what takes too long: a head, and an exchange whose client is gone. Deadlines of these two would

@@ -60,10 +60,14 @@ func (c *conn) quiet() bool {
 
 // write writes all of p now.
 func (c *conn) write(p []byte) (int, error) {
-	if c.secure != nil {
-		return c.secure.Write(p)
+	if c.secure == nil {
+		return c.sock.Write(p)
 	}
-	return c.sock.Write(p)
+	n, err := c.secure.Write(p)
+	if err != nil && !c.reused && !c.sender.started { // beside a sender its owner reads
+		err = c.verdict(err)
+	}
+	return n, err
 }
 
 // Interrupt ends what c waits for: the client has left.
@@ -104,7 +108,7 @@ func (c *conn) Close() error {
 		c.out = nil
 	}
 	if buf := c.rd.TakeBuffer(); cap(buf) <= maxKept {
-		c.rd.SetBuffer(buf)
+		c.rd.SetBuffer(buf, 0)
 	}
 	c.backend.give(c, c.backend.t.now())
 	return nil
