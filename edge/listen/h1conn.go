@@ -115,7 +115,7 @@ func (h *h1Conn) begin() bool {
 	if !c.phase.CompareAndSwap(phaseBusy, phaseHead) {
 		return false
 	}
-	h.stage = stageBegun
+	h.stage, h.x.Begun = stageBegun, h.now
 	return true
 }
 
@@ -233,6 +233,9 @@ func (h *h1Conn) head() bool {
 		n, err := h.parser.Request(h.in.Buffered(), &h.x.Request)
 		if err == nil {
 			h.in.Pin(n)
+			if fills > 1 {
+				h.x.Begun = time.Now()
+			}
 			return true
 		}
 		if err != http1.ErrIncomplete {

@@ -112,13 +112,14 @@ func (x *Exchange) prepare() {
 	r := &x.Request
 	x.count()
 	x.takeToken()
-	if trace, _ := r.Fields.Get("traceparent"); observe.ValidTrace(trace) {
+	trace, _ := r.Fields.Get("traceparent")
+	traced := observe.ValidTrace(trace)
+	if traced {
 		x.trace = append(x.trace, trace...)
 	} else {
-		r.Fields.Del("tracestate")
 		x.trace = observe.AppendTrace(x.trace)
 	}
-	x.sign()
+	x.sign(!traced)
 	q := &x.pick
 	q.Pinned, q.Timed = nil, x.timed()
 	if x.token.Valid {

@@ -54,6 +54,7 @@ type Exchange struct {
 	SNI      string         // server name of the handshake, lower case; "" = none was sent
 	Guard    Guard          // of the connection; nil = serves every host
 	Peer     netip.AddrPort // the other end of the connection (QUIC: as first validated)
+	Begun    time.Time      // when the request had come; zero = when Serve is called
 	Ended    time.Time      // set by Serve: when it was done with the request
 	Shard    uint32         // any number that differs between connections: spreads counters
 	Reply    Reply
@@ -99,12 +100,15 @@ type state struct {
 func (x *Exchange) Reset() {
 	x.Request.Reset()
 	x.Abort.Reset()
-	x.Ended = time.Time{}
+	x.Begun, x.Ended = time.Time{}, time.Time{}
 }
 
 // begin forgets the exchange before and keeps its memory.
-func (x *Exchange) begin(g *Generation, now time.Time) {
-	x.gen, x.route, x.start, x.Ended = g, nil, now, time.Time{}
+func (x *Exchange) begin(g *Generation) {
+	if x.Begun.IsZero() {
+		x.Begun = time.Now()
+	}
+	x.gen, x.route, x.start, x.Ended = g, nil, x.Begun, time.Time{}
 	x.token.Reset()
 	x.backend, x.tried = nil, x.tried[:0]
 	x.result = balance.Result{}

@@ -26,13 +26,18 @@ var (
 	nameCacheControl   = []byte("Cache-Control")
 )
 
-// edgeOnly tells whether a request field is the edge's to say.
-func edgeOnly(name []byte) bool {
+// edgeOnly tells whether a request field is the edge's to say; newTrace, that it does not belong to the
+// client's trace any more.
+func edgeOnly(name []byte, newTrace bool) bool {
 	switch len(name) {
 	case len("via"):
 		return http1.EqualFold(name, "via")
 	case len("forwarded"): // as long as x-real-ip
 		return http1.EqualFold(name, "forwarded") || http1.EqualFold(name, "x-real-ip")
+	case len("tracestate"):
+		return newTrace && http1.EqualFold(name, "tracestate")
+	case len("traceparent"):
+		return http1.EqualFold(name, "traceparent")
 	case len("x-request-id"):
 		return http1.EqualFold(name, "x-request-id")
 	}
@@ -42,21 +47,24 @@ func edgeOnly(name []byte) bool {
 
 // sign makes the request's fields say where it came from: Forwarded (RFC 7239), X-Forwarded-For, -Host and
 // -Proto, Via (RFC 9110 7.6.3), a request id and traceparent. A trusted proxy's own words are kept and added to.
-func (x *Exchange) sign() {
+func (x *Exchange) sign(newTrace bool) {
 	f := &x.Request.Fields
 	var said inbound
 	if x.trusted {
 		said.read(x)
 	}
-	kept := (*f)[:0]
-	for _, field := range *f {
-		if !edgeOnly(field.Name) && !http1.EqualFold(field.Name, "traceparent") {
-			kept = append(kept, field)
-		} else if x.trusted && said.keeps(field.Name) {
-			kept = append(kept, field)
+	kept := 0
+	for i := range *f {
+		field := &(*f)[i]
+		if edgeOnly(field.Name, newTrace) && !(x.trusted && said.keeps(field.Name)) {
+			continue
 		}
+		if kept != i {
+			(*f)[kept] = *field
+		}
+		kept++
 	}
-	*f = kept
+	*f = (*f)[:kept]
 	x.signClient(&said)
 	f.Add(nameRequestID, x.requestID())
 	f.Add(nameTrace, x.trace)
@@ -97,7 +105,7 @@ func (x *Exchange) lastOf(name string) (value []byte) {
 // keeps tells whether a trusted field stays as it is: those that sign neither replaces nor adds to.
 func (s *inbound) keeps(name []byte) bool {
 	for _, own := range [...]string{"via", "forwarded", "x-forwarded-for", "x-forwarded-host",
-		"x-forwarded-proto", "x-request-id", "traceparent"} {
+		"x-forwarded-proto", "x-request-id", "traceparent", "tracestate"} {
 		if http1.EqualFold(name, own) {
 			return false
 		}
@@ -112,13 +120,23 @@ func (x *Exchange) signClient(said *inbound) {
 	f.Add(nameForwardedHost, either(said.host, r.Authority))
 	f.Add(nameForwardedProto, either(said.proto, r.Scheme))
 	f.Add(nameForwarded, x.forwarded(said.forwarded, peer))
-	f.Add(nameVia, x.join(said.via, viaBy[x.Protocol]))
+	f.Add(nameVia, x.join(said.via, viaBy(x.Protocol)))
 	if said.id != nil {
 		x.id = append(x.id[:0], said.id...)
 	}
 }
 
-var viaBy = map[string][]byte{H1: []byte("1.1 wedge"), H2: []byte("2 wedge"), H3: []byte("3 wedge")}
+var viaH1, viaH2, viaH3 = []byte("1.1 wedge"), []byte("2 wedge"), []byte("3 wedge")
+
+func viaBy(protocol string) []byte {
+	switch protocol {
+	case H1:
+		return viaH1
+	case H2:
+		return viaH2
+	}
+	return viaH3
+}
 
 func either(first, second []byte) []byte {
 	if len(first) > 0 {

@@ -163,8 +163,8 @@ func (p *Proxy) try(x *Exchange) *balance.Failure {
 		p.relay(x)
 		b.Metrics.Answered(x.Shard, x.response.Status)
 	}
-	x.Ended = time.Now()
-	x.result.Total = x.Ended.Sub(start)
+	x.result.Total = time.Since(start)
+	x.Ended = start.Add(x.result.Total)
 	p.report(x)
 	return failure
 }

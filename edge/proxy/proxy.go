@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync/atomic"
-	"time"
 
 	"github.com/wedge-lb/wedge/edge/balance"
 	"github.com/wedge-lb/wedge/edge/http1"
@@ -66,7 +65,7 @@ func (p *Proxy) Swap(g *Generation) { p.current.Store(g) }
 
 // Serve answers x. It returns when the exchange, an upgraded stream included, has ended.
 func (p *Proxy) Serve(x *Exchange) {
-	x.begin(p.current.Load(), time.Now())
+	x.begin(p.current.Load())
 	defer p.end(x)
 	if !p.admit(x) {
 		return
