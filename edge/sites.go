@@ -40,12 +40,15 @@ func (s *Server) planSites(c *config.Config, pools map[string]*poolPlan) (*route
 
 // target is where a route's requests go.
 func (s *Server) target(c *config.Config, site config.Site, r config.Route, n int, p *poolPlan) proxy.Route {
-	handle := s.strategy(r.Strategy).Picker(p.pool)
 	t := proxy.Route{
 		Site: siteName(site), Name: routeName(r, n), Secure: c.Server.Listen.HTTPS != "" && !site.TLS.Off(),
-		Pool: p.pool, Picker: handle, Observer: handle, Affinity: p.affinity,
+		Pool: p.pool, Affinity: p.affinity,
 		Attempts: uint32(p.conf.Retry.Attempts), Budget: int(p.conf.Retry.Budget), Timeout: r.Timeout,
 		Metrics: s.metrics.Route(siteName(site), routeName(r, n)), Decided: s.metrics.Strategy(r.Strategy),
+	}
+	if r.Strategy != config.Fallback {
+		handle := s.strategy(r.Strategy).Picker(p.pool)
+		t.Picker, t.Observer = handle, handle
 	}
 	return t
 }

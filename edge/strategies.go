@@ -73,7 +73,7 @@ func strategyTargets(c *config.Config, pools map[string]*poolPlan) map[string][]
 	seen := map[[2]string]bool{}
 	for _, site := range c.Sites {
 		for _, r := range site.Routes {
-			if key := [2]string{r.Strategy, r.Pool}; !seen[key] {
+			if key := [2]string{r.Strategy, r.Pool}; r.Strategy != config.Fallback && !seen[key] {
 				seen[key] = true
 				p := pools[r.Pool]
 				targets[r.Strategy] = append(targets[r.Strategy], strategy.Target{Pool: p.pool, Set: p.preview})

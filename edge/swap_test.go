@@ -304,3 +304,20 @@ func TestASwapWithoutOptionsKeepsThoseOfTheSamePlugin(t *testing.T) {
 	assert.JSONEq(t, `{"algorithm":"p2c"}`, swap("builtin/stateless", ""))
 	assert.JSONEq(t, `{}`, swap("builtin/cookie-sticky", ""))
 }
+
+func TestAPoolCanDoWithoutAPlugin(t *testing.T) {
+	_, yaml := named(t, 3)
+	text := strings.Replace(pool(yaml, "builtin/stateless", "{}"), "strategy: s", "strategy: fallback", 1)
+	r := start(t, text)
+	seen := map[string]bool{}
+	for range 60 {
+		status, body := get(t, r.client("h1"), r.url("h1"))
+		require.Equal(t, 200, status)
+		seen[body] = true
+	}
+	assert.Len(t, seen, 3)
+	r.rewrite("strategy: fallback", "strategy: s")
+	require.NoError(t, r.Reload(context.Background()))
+	status, _ := get(t, r.client("h1"), r.url("h1"))
+	assert.Equal(t, 200, status)
+}

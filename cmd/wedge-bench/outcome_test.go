@@ -34,7 +34,7 @@ func TestRatiosAreOfTheEdgeToItsPeers(t *testing.T) {
 }
 
 func TestStrategiesAreComparedWithTheFirst(t *testing.T) {
-	o := plain(rounds(true, "wedge abstain", 10), rounds(true, "wedge x", 11))
+	o := plain(rounds(true, "wedge fallback", 10), rounds(true, "wedge x", 11))
 	o.baseline = true
 	o.conclude()
 	assert.InDelta(t, 1.1, o.Entries[1].Ratio, 1e-9)

@@ -1,18 +1,12 @@
 package main
 
 import (
-	_ "embed"
 	"fmt"
 	"path/filepath"
 	"strings"
 )
 
 const edgeName = "wedge"
-
-// abstain is the source's testdata/abstain.wat: a strategy that leaves every choice to the edge.
-//
-//go:embed testdata/abstain.wasm
-var abstain []byte
 
 // An edgeStrategy is one way to run the edge.
 type edgeStrategy struct {
@@ -25,7 +19,7 @@ var pick = edgeStrategy{use: "builtin/stateless", options: "{ algorithm: round_r
 
 // strategies are compared with each other; the first is what the others are measured by.
 var strategies = []edgeStrategy{
-	{name: "abstain", use: "abstain", options: "{}"},
+	{name: "fallback"},
 	{name: "stateless", use: "builtin/stateless", options: "{ algorithm: round_robin }"},
 	{name: "stateless p2c", use: "builtin/stateless", options: "{ algorithm: p2c }"},
 	{name: "ip-affinity", use: "builtin/ip-affinity", options: "{}"},
@@ -51,9 +45,9 @@ func (e edgeStrategy) launch(program string, s site) (launch, error) {
 		listener = "https"
 		secure = fmt.Sprintf("tls: { certificate: %q, key: %q }, ", s.pair.certificate, s.pair.key)
 	}
-	plugin, err := s.file("abstain.wasm", string(abstain))
-	if err != nil {
-		return launch{}, err
+	strategy, strategies := "fallback", "" // the edge's own choice, without a plugin
+	if e.use != "" {
+		strategy, strategies = "bench", fmt.Sprintf("strategies:\n  bench: { use: %s, options: %s }\n", e.use, e.options)
 	}
 	var c strings.Builder
 	fmt.Fprintf(&c, `version: 1
@@ -63,16 +57,12 @@ server:
   drain_timeout: 1s
   limits: { connections: 20000, connections_per_address: 20000 }
 logging: { level: warn, access: { format: "off" } }
-plugins:
-  abstain: { source: %q }
-strategies:
-  bench: { use: %s, options: %s }
-pools:
+%spools:
   bench:
-    strategy: bench
+    strategy: %s
     health: { active: { path: /, interval: 5s } }
     backends:
-`, filepath.Join(s.dir, "state"), listener, s.address(), plugin, e.use, e.options)
+`, filepath.Join(s.dir, "state"), listener, s.address(), strategies, strategy)
 	for i, b := range s.backends {
 		fmt.Fprintf(&c, "      - { id: b%d, url: \"http://%s\" }\n", i+1, b)
 	}

@@ -27,6 +27,10 @@ func (d *decoder) check(c *Config) {
 	k.tls()
 	k.lists()
 	for _, name := range slices.Sorted(maps.Keys(c.Strategies)) {
+		if name == Fallback {
+			k.refuse("strategies."+name, "the name stands for the edge's own choice; give the strategy another")
+			continue
+		}
 		k.strategy("strategies."+name, c.Strategies[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {

@@ -11,6 +11,10 @@ import (
 // does not define it.
 const defaultStrategy = "default"
 
+// Fallback is the strategy that is no plugin: the edge's own choice, which also stands in
+// when a plugin fails. No other strategy may have its name.
+const Fallback = "fallback"
+
 func (k *checker) pool(path string, p Pool) {
 	k.strategyName(path+".strategy", p.Strategy)
 	if len(p.Backends) == 0 && k.given(path+".backends") {
@@ -25,10 +29,10 @@ func (k *checker) pool(path string, p Pool) {
 }
 
 func (k *checker) strategyName(path, name string) {
-	if _, ok := k.c.Strategies[name]; ok || name == defaultStrategy || k.faulty["strategies"] {
+	if _, ok := k.c.Strategies[name]; ok || name == defaultStrategy || name == Fallback || k.faulty["strategies"] {
 		return
 	}
-	names := append(slices.Collect(maps.Keys(k.c.Strategies)), defaultStrategy)
+	names := append(slices.Collect(maps.Keys(k.c.Strategies)), defaultStrategy, Fallback)
 	if name, ok := strings.CutPrefix(name, "builtin/"); ok && slices.Contains(Builtins(), name) {
 		k.refuse(path, "want the name of a strategy; define one under strategies with use: builtin/%s", name)
 		return
