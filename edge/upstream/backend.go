@@ -15,6 +15,7 @@ type backend struct {
 	key      key
 	settings atomic.Pointer[Settings]
 	dialer   *dialer
+	trust    trust
 	h2       *h2  // nil = HTTP/1.1
 	passing  bool // for one exchange: closed from the start, which takes it nevertheless
 
@@ -61,7 +62,10 @@ func (b *backend) do(r *http1.Request, a *http1.Response) *balance.Failure {
 			return f
 		}
 		reused := c.reused
-		if f = c.exchange(r, a); f == nil {
+		if f = c.exchange(r, a); !reused {
+			b.first(f, r)
+		}
+		if f == nil {
 			return nil
 		}
 		if !reused || f.Kind != balance.Reset || c.answered || f.Sent && !repeatable(r) {
@@ -69,6 +73,15 @@ func (b *backend) do(r *http1.Request, a *http1.Response) *balance.Failure {
 		}
 		fresh = f.Sent // one that nothing was sent on may be followed by another pooled one
 	}
+}
+
+// first notes how the first exchange on a connection went.
+func (b *backend) first(f *balance.Failure, r *http1.Request) {
+	if f == nil {
+		b.trusted()
+		return
+	}
+	b.judge(f, r)
 }
 
 // repeatable tells whether r may be sent again though the backend may have seen it.

@@ -21,7 +21,7 @@ func newDialer(k key, s *Settings) *dialer {
 	if k.scheme != "https" {
 		return d
 	}
-	d.secure = s.TLS.Clone()
+	d.secure = s.ClientTLS()
 	d.secure.NextProtos = []string{"http/1.1"}
 	if s.Protocol != "h1" {
 		d.secure.NextProtos = []string{"h2"}
@@ -90,6 +90,7 @@ func (b *backend) connect(ctx context.Context, s *Settings) (*conn, error) {
 	secure := tls.Client(sock, b.dialer.secure)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = raw.Close()
+		b.distrusted(err)
 		return nil, err
 	}
 	c.secure, c.rd.Src = secure, secure

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/wedge-lb/wedge/edge/balance"
@@ -69,7 +70,7 @@ func (t *h2) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if err != nil {
 		return nil, &dialFailure{err}
 	}
-	c := &h2Conn{Conn: raw, t: t}
+	c := &h2Conn{Conn: raw, t: t, ended: make(chan struct{})}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed && t.active == 0 {
@@ -87,12 +88,23 @@ func (t *h2) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 // h2Conn counts itself out when it is closed.
 type h2Conn struct {
 	net.Conn
-	t    *h2
-	once sync.Once
+	t     *h2
+	once  sync.Once
+	ended chan struct{} // closed by Close
+}
+
+// Write leaves it to Read to tell that the peer has closed: before that it may find what the peer said.
+func (c *h2Conn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		return len(p), nil
+	}
+	return n, err
 }
 
 func (c *h2Conn) Close() error {
 	c.once.Do(func() {
+		close(c.ended)
 		c.t.mu.Lock()
 		delete(c.t.conns, c)
 		c.t.mu.Unlock()
@@ -121,8 +133,14 @@ func (t *h2) do(r *http1.Request, a *http1.Response) *balance.Failure {
 	}
 	if err != nil {
 		s.end()
-		return s.failed(err)
+		f := s.failed(err)
+		if f.Kind == balance.Reset {
+			f.Err = s.verdict(f.Err)
+		}
+		t.b.judge(f, r)
+		return f
 	}
+	t.b.trusted()
 	s.open(answer)
 	return nil
 }
@@ -183,8 +201,13 @@ func (s *stream) failed(err error) *balance.Failure {
 		f.Kind = balance.TimedOut
 	case s.body != nil && s.body.fault() != nil:
 		f.Kind, f.Err = balance.BadRequestBody, s.body.fault()
-	case errors.As(err, &dial), !s.got.Load():
+	case errors.As(err, &dial):
 		f.Kind, f.Sent = balance.ConnectFailed, false
+	case !s.got.Load():
+		f.Kind, f.Sent = balance.ConnectFailed, false
+		if s.t.b.dialer.secure != nil {
+			s.t.b.distrusted(err)
+		}
 	case errors.Is(err, errProtocol), s.informed.Load() > maxInformed:
 		f.Kind = balance.BadAnswer
 	}

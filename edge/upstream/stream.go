@@ -3,6 +3,7 @@ package upstream
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -27,7 +28,8 @@ type stream struct {
 	reply  *http.Response
 	extra  http1.Fields // trailers of the answer
 
-	got      atomic.Bool // a connection was had: something may have been sent
+	got      atomic.Bool              // a connection was had: something may have been sent
+	first    atomic.Pointer[tls.Conn] // the connection, if no other stream was before
 	late     atomic.Bool
 	deaf     atomic.Bool // the client could not be told of an interim answer
 	informed atomic.Int32
@@ -38,7 +40,7 @@ type stream struct {
 func newStream(t *h2, r *http1.Request, a *http1.Response) *stream {
 	s := &stream{t: t, r: r, a: a}
 	ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
-		GotConn:        func(httptrace.GotConnInfo) { s.got.Store(true) },
+		GotConn:        s.gotConn,
 		Got1xxResponse: s.inform,
 	})
 	s.ctx, s.cancel = context.WithCancel(ctx)
@@ -54,6 +56,13 @@ func newStream(t *h2, r *http1.Request, a *http1.Response) *stream {
 // replayable tells whether the body is at hand, without trailers.
 func replayable(r *http1.Request) bool {
 	return r.Buffered != nil && (r.Trailers == nil || len(*r.Trailers) == 0)
+}
+
+func (s *stream) gotConn(info httptrace.GotConnInfo) {
+	s.got.Store(true)
+	if c, ok := info.Conn.(*tls.Conn); ok && !info.Reused {
+		s.first.Store(c)
+	}
 }
 
 // Interrupt ends the stream: the client has left.

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"errors"
+	"log/slog"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -13,7 +14,8 @@ import (
 
 // Options are for a Transport.
 type Options struct {
-	Defaults Settings // of pools that were not configured
+	Defaults Settings     // of pools that were not configured
+	Logger   *slog.Logger // of TLS that begins to fail, and works again; default: discard
 }
 
 // A Transport keeps the connections to all backends. It is safe for concurrent use.
@@ -48,6 +50,9 @@ type key struct {
 // New makes a Transport. Close ends what it opens.
 func New(o Options) *Transport {
 	o.Defaults = o.Defaults.withDefaults()
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	t := &Transport{opt: o, epoch: time.Now(), settings: map[string]Settings{},
 		removed: map[string]removal{}}
 	t.backends.Store(&map[key]*backend{})
