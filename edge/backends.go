@@ -2,17 +2,14 @@ package edge
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
-	"os"
+	"net"
 
 	"github.com/wedge-lb/wedge/edge/certs"
 	"github.com/wedge-lb/wedge/edge/config"
 	"github.com/wedge-lb/wedge/edge/health"
 	"github.com/wedge-lb/wedge/edge/proxy"
 	"github.com/wedge-lb/wedge/edge/upstream"
-	"net"
 )
 
 // planBackends makes the settings by which backends are talked to and checked.
@@ -23,9 +20,9 @@ func planBackends(c *config.Config, pools map[string]*poolPlan) (
 	var faults []error
 	for name, p := range pools {
 		up := p.conf.Upstream
-		secure, err := upstreamTLS(up.TLS)
+		secure, err := upstreamTLS(c, "pools."+name+".upstream.tls", up.TLS)
 		if err != nil {
-			faults = append(faults, c.Fault("pools."+name+".upstream.tls.ca", err.Error()))
+			faults = append(faults, err)
 			continue
 		}
 		settings[name] = upstream.Settings{
@@ -33,25 +30,9 @@ func planBackends(c *config.Config, pools map[string]*poolPlan) (
 			BodyTimeout:    up.BodyTimeout,
 			MaxConnections: up.MaxConnections, TLS: secure,
 		}
-		checks = append(checks, healthConfig(p, secure))
+		checks = append(checks, healthConfig(p, settings[name].ClientTLS()))
 	}
 	return settings, checks, errors.Join(faults...)
-}
-
-func upstreamTLS(c config.UpstreamTLS) (*tls.Config, error) {
-	conf := &tls.Config{ServerName: c.ServerName, MinVersion: tls.VersionTLS12}
-	if c.CA == "" {
-		return conf, nil
-	}
-	pem, err := os.ReadFile(string(c.CA))
-	if err != nil {
-		return nil, err
-	}
-	conf.RootCAs = x509.NewCertPool()
-	if !conf.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no PEM certificate", c.CA)
-	}
-	return conf, nil
 }
 
 func healthConfig(p *poolPlan, secure *tls.Config) health.Config {

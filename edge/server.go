@@ -141,7 +141,7 @@ func build(c *config.Config, o Options) (*Server, error) {
 	if s.accessLog, s.accessEnd, err = accessLog(c.Logging.Access, o); err != nil {
 		return nil, err
 	}
-	s.upstream = upstream.New(upstream.Options{})
+	s.upstream = upstream.New(upstream.Options{Logger: s.log})
 	s.health = health.New(health.Options{Notify: s.noteHealth})
 	s.proxy = proxy.New(proxy.Options{
 		Upstream: s.upstream, Random: rand.Uint64, Tunnel: tunnel, Logger: s.log,
