@@ -60,14 +60,10 @@ func (c *conn) quiet() bool {
 
 // write writes all of p now.
 func (c *conn) write(p []byte) (int, error) {
-	if c.secure == nil {
-		return c.sock.Write(p)
+	if c.secure != nil {
+		return c.secure.Write(p)
 	}
-	n, err := c.secure.Write(p)
-	if err != nil && !c.reused && !c.sender.started { // beside a sender its owner reads
-		err = c.verdict(err)
-	}
-	return n, err
+	return c.sock.Write(p)
 }
 
 // Interrupt ends what c waits for: the client has left.

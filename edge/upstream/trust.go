@@ -39,18 +39,6 @@ func refused(err error) bool {
 	return errors.As(err, &op) && op.Op == "remote error" && refusals[op.Err.Error()]
 }
 
-// verdict is why a new connection cannot be written to: what the backend has said, or else err.
-func (c *conn) verdict(err error) error {
-	var b [1]byte
-	c.sock.noWait = true
-	_, said := c.secure.Read(b[:])
-	c.sock.noWait = false
-	if refused(said) {
-		return said
-	}
-	return err
-}
-
 // closeTime is how long a connection may take to be closed once its streams have failed.
 const closeTime = 10 * time.Millisecond
 
