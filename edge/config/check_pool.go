@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 )
@@ -17,14 +18,76 @@ const Fallback = "fallback"
 
 func (k *checker) pool(path string, p Pool) {
 	k.strategyName(path+".strategy", p.Strategy)
-	if len(p.Backends) == 0 && k.given(path+".backends") {
-		k.refuse(path+".backends", "want at least one backend")
-	}
+	k.members(path, p)
 	k.backends(path+".backends", p.Backends)
 	k.affinity(path+".affinity", p.Affinity)
 	k.upstream(path+".upstream", p)
-	if a := p.Health.Active; a != nil && !isPath(a.Path) {
-		k.refuse(path+".health.active.path", "want a path that begins with / and has no spaces")
+	k.active(path+".health.active", p.Health.Active)
+	k.distinct(path+".retry.on", p.Retry.On)
+}
+
+// members checks that a pool has backends from one side.
+func (k *checker) members(path string, p Pool) {
+	backends, discover := k.given(path+".backends"), k.given(path+".discover")
+	switch {
+	case backends && discover:
+		k.refuse(path+".discover", "want backends or discover, not both")
+	case !backends && !discover && k.given(path) && !k.faulty[path]:
+		k.refuse(path+".backends", "missing")
+	case backends && len(p.Backends) == 0:
+		k.refuse(path+".backends", "want at least one backend")
+	case p.Discover != nil:
+		k.discover(path+".discover", p.Discover)
+	}
+}
+
+func (k *checker) discover(path string, d *Discover) {
+	var sources []string
+	for _, name := range []string{"file", "dns", "dns_srv", "docker"} {
+		if k.given(path + "." + name) {
+			sources = append(sources, name)
+		}
+	}
+	if len(sources) != 1 {
+		k.refuse(path, "want one of file, dns, dns_srv and docker")
+		return
+	}
+	if _, _, err := net.SplitHostPort(d.DNS); d.DNS != "" && err != nil {
+		k.refuse(path+".dns", "want host:port, as in api.internal:8080")
+	}
+	if d.DNSSRV != "" && !isSRV(d.DNSSRV) {
+		k.refuse(path+".dns_srv", "want the name of SRV records, as in _api._tcp.example.internal")
+	}
+	if _, _, err := net.SplitHostPort(d.Resolver); d.Resolver != "" && err != nil {
+		k.refuse(path+".resolver", "want host:port, as in 10.0.0.2:53")
+	}
+	if d.Resolver != "" && d.DNS == "" && d.DNSSRV == "" {
+		k.refuse(path+".resolver", "only dns and dns_srv ask a resolver")
+	}
+}
+
+// isSRV reports whether s can be the name of SRV records (RFC 2782).
+func isSRV(s string) bool {
+	return strings.Count(s, ".") >= 2 && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"/:@\`, r)
+	})
+}
+
+func (k *checker) active(path string, a *Active) {
+	if a == nil {
+		return
+	}
+	if !isPath(a.Path) {
+		k.refuse(path+".path", "want a path that begins with / and has no spaces")
+	}
+	if a.Host != "" && !isDialable(a.Host) {
+		k.refuse(path+".host", "want a host name or an address")
+	}
+	kinds := map[string]string{"path": "http", "host": "http", "status": "http", "body": "http", "service": "grpc"}
+	for _, key := range []string{"path", "host", "status", "body", "service"} {
+		if kinds[key] != a.Type && k.given(path+"."+key) {
+			k.refuse(path+"."+key, "only probes of type %s have it", kinds[key])
+		}
 	}
 }
 
@@ -94,6 +157,44 @@ func (k *checker) affinity(path string, a Affinity) {
 		}
 	}
 	k.cookie(path+".cookie", a.Cookie)
+	k.carrier(path, a)
+	if a.Session != nil {
+		k.session(path+".session", a.Session)
+	}
+}
+
+func (k *checker) carrier(path string, a Affinity) {
+	users := map[string][]string{"cookie": {"cookie"}, "header": {"header", "query"}, "query": {"query"}}
+	for _, key := range []string{"cookie", "header", "query"} {
+		if k.given(path+"."+key) && !slices.Contains(users[key], a.Carrier) {
+			k.refuse(path+"."+key, "the carrier is %s", a.Carrier)
+		}
+	}
+	if !isToken(a.Header) {
+		k.refuse(path+".header", "want the name of a field")
+	}
+	if !isToken(a.Query) {
+		k.refuse(path+".query", "want the name of a URL parameter: letters, digits, - and _")
+	}
+}
+
+func (k *checker) session(path string, s *Session) {
+	if len(s.Source) == 0 && k.given(path+".source") {
+		k.refuse(path+".source", "want at least one of cookie:NAME, header:NAME and query:NAME")
+	}
+	k.places(path+".source", s.Source, "cookie:NAME, header:NAME or query:NAME", "cookie", "header", "query")
+	k.places(path+".learn", s.Learn, "cookie:NAME or header:NAME", "cookie", "header")
+}
+
+// places checks a list of kind:NAME.
+func (k *checker) places(path string, list []string, want string, kinds ...string) {
+	for i, place := range list {
+		kind, name, _ := strings.Cut(place, ":")
+		if !slices.Contains(kinds, kind) || !isToken(name) {
+			k.refuse(fmt.Sprintf("%s[%d]", path, i), "want %s", want)
+		}
+	}
+	k.distinct(path, list)
 }
 
 func (k *checker) cookie(path string, c Cookie) {

@@ -130,9 +130,7 @@ func (k *checker) to(path string, s Site) {
 }
 
 func (k *checker) route(path string, r Route) {
-	if _, ok := k.c.Pools[r.Pool]; !ok && !k.faulty["pools"] && k.given(path+".pool") {
-		k.refuse(path+".pool", "no pool %q%s", r.Pool, suggest(r.Pool, slices.Collect(maps.Keys(k.c.Pools))))
-	}
+	k.targets(path, r)
 	if r.Strategy != "" {
 		k.strategyName(path+".strategy", r.Strategy)
 	}
@@ -148,6 +146,48 @@ func (k *checker) route(path string, r Route) {
 		}
 	}
 	k.distinct(path+".match.method", r.Match.Method)
+}
+
+// targets checks the pools of a route.
+func (k *checker) targets(path string, r Route) {
+	one, several := k.given(path+".pool"), k.given(path+".pools")
+	switch {
+	case one && several:
+		k.refuse(path+".pools", "want pool or pools, not both")
+	case !one && !several && !k.faulty[path]:
+		k.refuse(path+".pool", "missing")
+	case one:
+		k.poolName(path+".pool", r.Pool)
+	}
+	seen, total := map[string]bool{r.Pool: true}, 0
+	for i, s := range r.Pools {
+		at := fmt.Sprintf("%s.pools[%d]", path, i)
+		k.poolName(at+".pool", s.Pool)
+		k.once(at+".pool", s.Pool, seen)
+		total += s.Weight
+	}
+	if several && total == 0 {
+		k.refuse(path+".pools", "want at least one pool with a weight")
+	}
+	for i, name := range r.Failover {
+		at := fmt.Sprintf("%s.failover[%d]", path, i)
+		k.poolName(at, name)
+		k.once(at, name, seen)
+	}
+}
+
+func (k *checker) poolName(path, name string) {
+	if _, ok := k.c.Pools[name]; !ok && !k.faulty["pools"] && k.given(path) {
+		k.refuse(path, "no pool %q%s", name, suggest(name, slices.Collect(maps.Keys(k.c.Pools))))
+	}
+}
+
+// once refuses what was seen before.
+func (k *checker) once(path, name string, seen map[string]bool) {
+	if seen[name] && name != "" {
+		k.refuse(path, "listed twice")
+	}
+	seen[name] = true
 }
 
 // patternFault says why s is no path pattern; "" = it is one.

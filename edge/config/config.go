@@ -9,6 +9,7 @@ type Config struct {
 	Admin      Admin               `yaml:"admin"`
 	TLS        TLS                 `yaml:"tls"`
 	Logging    Logging             `yaml:"logging"`
+	GeoIP      GeoIP               `yaml:"geoip"`
 	Plugins    map[string]Plugin   `yaml:"plugins"`
 	Strategies map[string]Strategy `yaml:"strategies"`
 	Pools      map[string]Pool     `yaml:"pools"`

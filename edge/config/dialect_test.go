@@ -21,7 +21,7 @@ func TestFaultsInJSONHaveTheirPlace(t *testing.T) {
 	_, err := config.Parse("w.json", []byte(text), sandbox())
 	assert.Equal(t, []string{
 		`w.json:3:2: ["é"]: unknown key` +
-			`; there are version, server, state_dir, admin, tls, logging, plugins, strategies, pools, sites`,
+			`; there are version, server, state_dir, admin, tls, logging, geoip, plugins, strategies, pools, sites`,
 		`w.json:3:20: sites[0]: want to, with the URLs of backends, or routes`,
 		`w.json:3:30: sites[0].hosts: want a list, found a whole number; put it in [ ]`,
 	}, summaries(t, err))

@@ -13,8 +13,12 @@ type Server struct {
 	// Protocols are spoken over TLS and QUIC; plain HTTP is always h1.
 	Protocols []string `yaml:"protocols" default:"h1,h2,h3" enum:"h1,h2,h3"`
 
-	// TrustedProxies are whose X-Forwarded-For counts; none by default.
+	// TrustedProxies are whose X-Forwarded-For and PROXY protocol count; none by default.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+
+	// ProxyProtocol, version 1 or 2, is read from trusted proxies' TCP connections: never,
+	// if it is there, or always.
+	ProxyProtocol string `yaml:"proxy_protocol" default:"off" enum:"off,optional,required"`
 
 	// DrainTimeout is how long requests in flight may take when the edge stops.
 	DrainTimeout time.Duration `yaml:"drain_timeout" default:"30s" max:"24h"`
@@ -60,6 +64,11 @@ type Admin struct {
 	// admin.sock in the state directory.
 	Listen string `yaml:"listen"`
 	Token  Secret `yaml:"token"` // bearer token; required on TCP
+}
+
+// GeoIP is where a client's country is looked up.
+type GeoIP struct {
+	Database File `yaml:"database"` // MaxMind DB with countries; "" = no country is known
 }
 
 // Logging is what is written about the edge and its requests.

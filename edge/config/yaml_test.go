@@ -67,6 +67,7 @@ func TestWhatAProgramLeftZeroIsTheDefault(t *testing.T) {
 	want.Strategy, want.Backends = "s", []config.Backend{config.DefaultBackend("http://a")}
 	want.Retry.Budget, want.Affinity.Cookie.HTTPOnly = 0, false // these may be zero
 	want.Health.Passive.ConnectErrors, want.Health.Passive.MaxEjected = 0, 0
+	want.Limits.Queue, want.Upstream.Queue, want.Retry.On, want.Retry.BodyBytes = 0, 0, nil, 0
 	want.Health.Active = again.Pools["p"].Health.Active
 	assert.Equal(t, want, again.Pools["p"])
 	assert.Equal(t, 5*time.Second, want.Health.Active.Interval)
