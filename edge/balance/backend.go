@@ -77,7 +77,10 @@ func (l *Load) Begin() {
 	l.begun.Add(1)
 }
 
-// Begun is the number of requests that ever began.
+// Repeated counts one more attempt of a request that is in progress.
+func (l *Load) Repeated() { l.begun.Add(1) }
+
+// Begun is the number of attempts that ever began.
 func (l *Load) Begun() uint64 { return l.begun.Load() }
 
 // End counts a request out.

@@ -28,6 +28,9 @@ type Request struct {
 
 	// Informed, if set, is called for each 1xx answer but 101, in order, before the final head.
 	Informed func(status int, f Fields) error
+	// Again, if set, is asked before the request is sent to its backend anew though that may have seen it: false
+	// lets it fail instead. It is not asked if nothing was sent.
+	Again func() bool
 	// Abort, if set, is where the sender of the request leaves what ends it early.
 	Abort *Abort
 }

@@ -59,7 +59,7 @@ func protocolIndex(p string) int {
 	return 0
 }
 
-// Retried counts a request that was sent to another backend after the first.
+// Retried counts a request that was sent to another backend after the first, or to the same one again.
 func (r *Route) Retried(shard uint32) {
 	if r != nil {
 		r.grid.row(shard)[r.retriesAt()].Add(1)

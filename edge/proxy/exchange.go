@@ -75,6 +75,7 @@ type state struct {
 	textOf  netip.AddrPort
 	text    []byte // the peer's address
 	informs func(int, http1.Fields) error
+	repeats func() bool
 	expiry  *expiry
 
 	pick     balance.Request
@@ -116,7 +117,7 @@ func (x *Exchange) begin(g *Generation) {
 	x.scratch, x.fields, x.id, x.trace = x.scratch[:0], x.fields[:0], x.id[:0], x.trace[:0]
 	x.status, x.reason, x.in, x.out, x.expiry = 0, "", 0, 0, nil
 	if x.informs == nil {
-		x.informs = x.inform
+		x.informs, x.repeats = x.inform, x.repeat
 	}
-	x.Request.Informed, x.Request.Abort = x.informs, &x.Abort
+	x.Request.Informed, x.Request.Again, x.Request.Abort = x.informs, x.repeats, &x.Abort
 }

@@ -40,6 +40,17 @@ func (p *Proxy) again(x *Exchange, f *balance.Failure, attempt uint32) bool {
 		pool.Retry(x.route.Budget, time.Now())
 }
 
+// repeat tells whether the backend may get the request again that it may have seen, on another connection, and
+// counts it if so: it is a retry like those at another backend.
+func (x *Exchange) repeat() bool {
+	if !x.route.Pool.Retry(x.route.Budget, time.Now()) {
+		return false
+	}
+	x.backend.Load().Repeated()
+	x.route.Metrics.Retried(x.Shard)
+	return true
+}
+
 func (p *Proxy) refuse(x *Exchange, f *balance.Failure) {
 	status := statusOf[f.Kind]
 	if x.expired() {
@@ -49,6 +60,10 @@ func (p *Proxy) refuse(x *Exchange, f *balance.Failure) {
 		x.reason = f.Kind.String()
 		x.status = statusClientGone
 		x.Reply.Cut()
+		return
+	}
+	if f.Kind == balance.Busy {
+		p.problem(x, status, f.Kind.String(), retrySoon)
 		return
 	}
 	p.problem(x, status, f.Kind.String())

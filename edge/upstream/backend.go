@@ -68,7 +68,7 @@ func (b *backend) do(r *http1.Request, a *http1.Response) *balance.Failure {
 		if f == nil {
 			return nil
 		}
-		if !reused || f.Kind != balance.Reset || c.answered || f.Sent && !repeatable(r) {
+		if !reused || f.Kind != balance.Reset || c.answered || f.Sent && !repeats(r) {
 			return f
 		}
 		fresh = f.Sent // one that nothing was sent on may be followed by another pooled one
@@ -83,6 +83,9 @@ func (b *backend) first(f *balance.Failure, r *http1.Request) {
 	}
 	b.judge(f, r)
 }
+
+// repeats tells whether r is sent again though the backend may have seen it.
+func repeats(r *http1.Request) bool { return repeatable(r) && (r.Again == nil || r.Again()) }
 
 // repeatable tells whether r may be sent again though the backend may have seen it.
 func repeatable(r *http1.Request) bool {

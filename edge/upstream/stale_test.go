@@ -83,6 +83,42 @@ func TestIdempotentRequestIsRepeatedOnce(t *testing.T) {
 	}
 }
 
+func TestARepeatIsAskedFor(t *testing.T) {
+	var seen atomic.Int64
+	b, tr := rawBackend(t, dropping(&seen)), transport(t, upstream.Settings{})
+	asked, allowed := 0, true
+	ask := func() error {
+		r := request("GET", "/")
+		r.Again = func() bool { asked++; return allowed }
+		_, _, err := fetch(tr, b, r)
+		return err
+	}
+	require.NoError(t, ask())
+	require.Zero(t, asked, "a new connection")
+	require.NoError(t, ask())
+	require.Equal(t, 1, asked)
+	require.EqualValues(t, 3, seen.Load())
+	allowed = false
+	kind, sent := kindOf(t, ask())
+	assert.Equal(t, balance.Reset, kind)
+	assert.True(t, sent)
+	assert.Equal(t, 2, asked)
+	assert.EqualValues(t, 4, seen.Load(), "not sent again")
+}
+
+func TestWhatWasNotSentNeedsNoPermission(t *testing.T) {
+	closed := make(chan struct{}, 10)
+	b, tr := rawBackend(t, oneEach(closed)), transport(t, upstream.Settings{})
+	for i := range 3 {
+		r := request("GET", "/")
+		r.Again = func() bool { t.Error("asked"); return false }
+		_, _, err := fetch(tr, b, r)
+		require.NoError(t, err, "request %d", i)
+		<-closed
+		rest()
+	}
+}
+
 func TestLargeBufferedBodyIsRepeatedWhole(t *testing.T) {
 	var conns atomic.Int64
 	b := rawBackend(t, func(c net.Conn, r *bufio.Reader) {
