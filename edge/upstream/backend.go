@@ -109,9 +109,8 @@ func (b *backend) take(r *http1.Request, fresh bool) (*conn, *balance.Failure) {
 		c := b.popLocked()
 		b.reused++
 		b.mu.Unlock()
-		c.taken = now
 		if c.fits(now, s) {
-			c.settings, c.sock.recent = s, now
+			c.sock.recent = now
 			return c, nil
 		}
 		c.discard()
@@ -148,6 +147,7 @@ func (b *backend) popLocked() *conn {
 // give takes a connection back that is ready for another request.
 func (b *backend) give(c *conn, now int64) {
 	s := b.settings.Load()
+	c.idleSince = now
 	b.mu.Lock()
 	if w := b.nextLocked(); w != nil {
 		b.mu.Unlock()
@@ -159,7 +159,6 @@ func (b *backend) give(c *conn, now int64) {
 		c.discard()
 		return
 	}
-	c.idleSince = now
 	b.idle = append(b.idle, c)
 	if len(b.idle) == 1 {
 		b.remindLocked(s.IdleTimeout)

@@ -25,6 +25,7 @@ type conn struct {
 	born, idleSince int64
 	taken           int64 // when the exchange began
 	reused          bool  // it has served before
+	blind           bool  // what came behind the answer before was not seen
 	answered        bool  // a byte of the answer came
 	request         *http1.Request
 	answer          *http1.Response // nil = no exchange
@@ -38,13 +39,23 @@ func newConn(b *backend, sock *socket, s *Settings) *conn {
 	return c
 }
 
-// fits tells whether c may serve another request.
+// fits tells whether c may serve another request that takes it now. A plain connection may have to be looked at
+// still, which the write of the request does.
 func (c *conn) fits(now int64, s *Settings) bool {
-	c.reused = true
+	c.reused, c.taken, c.settings = true, now, s
 	if now-c.idleSince >= int64(s.IdleTimeout) || now-c.born >= int64(s.Lifetime) {
 		return false
 	}
-	return c.secure == nil || !c.rested() || c.quiet()
+	return c.secure == nil || !c.doubtful() || c.quiet()
+}
+
+// handed tells whether c may serve the waiter it was handed to: it is looked at in any case.
+func (c *conn) handed(now int64, s *Settings) bool {
+	if !c.fits(now, s) || c.secure == nil && !c.sock.silent() {
+		return false
+	}
+	c.idleSince, c.blind = now, false
+	return true
 }
 
 // quiet tells whether a TLS connection is open and has no answer that nobody asked for. What belongs to TLS

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// checkAfter is how many ns a connection may have waited before it is looked at whether it is still open.
-	checkAfter = int64(time.Millisecond)
+	// checkAfter is how many ns a connection may have waited before it is looked at whether it is still open and
+	// nothing came that nobody asked for. Under load a connection waits for less.
+	checkAfter = int64(20 * time.Microsecond)
 	// maxWhole bounds what is copied behind the head to be written with it.
 	maxWhole = 32 << 10
 	// maxInformed bounds the interim answers to one request.
@@ -51,13 +52,13 @@ func (c *conn) send(r *http1.Request) *balance.Failure {
 	if r.Length == 0 || r.Buffered != nil && len(r.Buffered) <= maxWhole {
 		c.out = appendWhole(c.out, r)
 		if c.secure == nil {
-			c.sock.queue(c.out, c.rested())
+			c.sock.queue(c.out, c.doubtful())
 			return nil
 		}
 		n, err := c.write(c.out)
 		return c.failed(err, n > 0 || err != nil)
 	}
-	if c.secure == nil && c.rested() && !c.sock.silent() {
+	if c.secure == nil && c.doubtful() && !c.sock.silent() {
 		return c.failed(io.EOF, false)
 	}
 	if n, err := c.write(c.out); err != nil {
@@ -67,8 +68,23 @@ func (c *conn) send(r *http1.Request) *balance.Failure {
 	return nil
 }
 
-// rested tells whether c has waited for a request so long that it is worth a look whether it is open.
-func (c *conn) rested() bool { return c.reused && c.taken-c.idleSince >= checkAfter }
+// doubtful tells whether c is to be looked at before it is used again: it has waited, or the answer before was
+// such that what came behind it was not seen.
+func (c *conn) doubtful() bool {
+	return c.reused && (c.blind || c.taken-c.idleSince >= checkAfter)
+}
+
+// blindly tells whether an answer ends without a read that would have shown what came right behind it: it has
+// no body, which a backend may send all the same, or one whose end is read to the byte.
+func (c *conn) blindly(a *http1.Response) bool {
+	switch c.parser.Framing {
+	case http1.None:
+		return true
+	case http1.Sized:
+		return a.Length == 0 || int64(len(c.rd.Buffered())) < a.Length
+	}
+	return false
+}
 
 // appendWhole appends a body that has been received.
 func appendWhole(dst []byte, r *http1.Request) []byte {
@@ -100,6 +116,7 @@ func (c *conn) receive(r *http1.Request, a *http1.Response) *balance.Failure {
 	if a.Status == 101 {
 		return c.switched(r, a)
 	}
+	c.blind = c.blindly(a)
 	c.body.Start(&c.rd, c.parser.Framing, a.Length, c.settings.Limits)
 	a.Body = c
 	if c.parser.Framing == http1.Chunked {

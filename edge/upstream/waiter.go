@@ -45,7 +45,10 @@ func (b *backend) wait(w *waiter, r *http1.Request, s *Settings) (*conn, *balanc
 		if c == nil {
 			return b.dial(r, s)
 		}
-		c.reused, c.settings = true, s
+		if !c.handed(b.t.now(), s) {
+			c.closeSocket()
+			return b.dial(r, s) // in its place
+		}
 		return c, nil
 	case <-timer.C:
 		b.giveUp(w)
