@@ -1,5 +1,5 @@
 // Package listen owns the sockets that clients connect to: TCP with HTTP/1.1 (on our own wire, package http1)
-// and HTTP/2, UDP with HTTP/3. Each request becomes a proxy.Exchange, which a Handler answers; nothing behind
+// and HTTP/2, UDP with HTTP/3 (on our own frames over quic-go's transport). Each request becomes a proxy.Exchange, which a Handler answers; nothing behind
 // this package knows which protocol it serves.
 //
 // A Server has any number of listeners, of three kinds: ServeTCP (h1 without TLS), ServeTLS (h1 and h2 by
@@ -14,7 +14,9 @@
 //
 // Where things are: gate counts connections, tcpFront accepts them, tcpConn is one of them from its handshake
 // on, over a socket that keeps deadlines and paces. h1Conn serves HTTP/1.1 on it with h1Body, h1Reply and,
-// after an upgrade, tunnel. h2Front and quicFront hand requests of net/http's form to the one adapter, stream.
+// after an upgrade, tunnel. h2Front hands requests of net/http's form to the adapter stream. quicFront accepts
+// h3Conns, whose requests h3Workers serve: each is an h3Stream with h3Body and h3Reply, over an h3Reader of
+// frames and QPACK with the static table alone (qpackReader, appendLine).
 //
 // One goroutine serves an h1 connection, and none is started for a request. What would cost each request a
 // timer is left to a sweep over the connections: heads that take too long, clients that left while a backend

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/wedge-lb/wedge/edge/proxy"
 	"golang.org/x/net/http2"
 )
 
@@ -53,7 +52,7 @@ func (f *h2Front) serve(c *tcpConn, t *tls.Conn) {
 	set := f.acquire()
 	defer f.release(set)
 	state := t.ConnectionState()
-	streams := &streams{server: s, limits: set.limits, protocol: proxy.H2, alt: s.altSvc}
+	streams := &streams{server: s, limits: set.limits, alt: s.altSvc}
 	streams.client = client{peer: c.peer, shard: c.shard, sni: serverName(&state)}
 	streams.guard = s.guard(&state, t.LocalAddr())
 	defer streams.wait()

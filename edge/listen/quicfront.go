@@ -4,15 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
-	"github.com/quic-go/quic-go/http3"
-	"github.com/wedge-lb/wedge/edge/proxy"
 )
 
 const (
@@ -23,9 +20,8 @@ const (
 	h3KeepAlive       = 30 * time.Second
 	h3UniStreams      = 8 // control and two for QPACK, and some that are of no use
 
-	// h3Grace is how long after GOAWAY a request that was on its way may still come.
-	h3Grace = 500 * time.Millisecond
-	h3Look  = 50 * time.Millisecond
+	h3Protocol = "h3"
+	h3Look     = 50 * time.Millisecond
 )
 
 var errTooMany = errors.New("listen: connection over a limit")
@@ -36,20 +32,21 @@ type quicFront struct {
 	packets   net.PacketConn
 	transport *quic.Transport
 	listener  *quic.Listener
-	http3     *http3.Server
-	streams   *streams
+	workers   *h3Workers
+	conns     sync.WaitGroup
 	pending   atomic.Int64 // handshakes in progress
+	running   atomic.Int64 // requests
 
-	quit    chan struct{} // closed when no more connections are accepted
-	quitOne sync.Once
-	ending  context.Context // done when what is left is to be cut
-	end     context.CancelFunc
+	draining context.Context // done when no more connections are accepted
+	quit     context.CancelFunc
+	ending   context.Context // done when what is left is to be cut
+	end      context.CancelFunc
 }
 
 func newQUICFront(s *Server, c net.PacketConn) (*quicFront, error) {
-	f := &quicFront{server: s, packets: c, quit: make(chan struct{})}
+	f := &quicFront{server: s, packets: c, workers: newH3Workers()}
 	f.ending, f.end = context.WithCancel(context.Background())
-	f.streams = &streams{server: s, protocol: proxy.H3}
+	f.draining, f.quit = context.WithCancel(f.ending)
 	f.transport = &quic.Transport{
 		Conn:                c,
 		StatelessResetKey:   (*quic.StatelessResetKey)(orRandom(s.opt.ResetKey)),
@@ -57,14 +54,8 @@ func newQUICFront(s *Server, c net.PacketConn) (*quicFront, error) {
 		VerifySourceAddress: f.verify,
 		ConnContext:         f.admit,
 	}
-	f.http3 = &http3.Server{
-		Handler:        f.streams,
-		MaxHeaderBytes: s.limits.Load().HeaderBytes,
-		IdleTimeout:    s.limits.Load().IdleTimeout,
-		Logger:         slog.New(slog.DiscardHandler),
-	}
 	var err error
-	h3TLS := withProtocols(s.opt.QUIC, []string{http3.NextProtoH3})
+	h3TLS := withProtocols(s.opt.QUIC, []string{h3Protocol})
 	f.listener, err = f.transport.Listen(h3TLS, f.config(nil))
 	return f, err
 }
@@ -125,7 +116,6 @@ func (f *quicFront) admit(ctx context.Context, info *quic.ClientInfo) (context.C
 	c.pending.Store(true)
 	f.pending.Add(1)
 	context.AfterFunc(ctx, c.left)
-	ctx = context.WithValue(ctx, clientKey{}, &c.client)
 	return context.WithValue(ctx, quicConnKey{}, c), nil
 }
 
@@ -147,50 +137,50 @@ func (c *quicConn) left() {
 	s.gate.leave(overQUIC, c.peer.Addr())
 }
 
-// Accept gives http3 the connections whose handshake is done.
-func (f *quicFront) Accept(ctx context.Context) (*quic.Conn, error) {
-	conn, err := f.listener.Accept(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if c, ok := conn.Context().Value(quicConnKey{}).(*quicConn); ok {
-		c.shaken()
-		state := conn.ConnectionState().TLS
-		c.sni, c.guard = serverName(&state), f.server.guard(&state, conn.LocalAddr())
-	}
-	f.server.counters.h3.Add(1)
-	return conn, nil
-}
-
-// Addr and Close are for http3.
-func (f *quicFront) Addr() net.Addr { return f.packets.LocalAddr() }
-
-// Close closes the listener alone.
-func (f *quicFront) Close() error { return f.listener.Close() }
-
-// run serves until the listener is closed. Only then may http3 be told to shut down: a connection that it has
-// accepted and not yet counted would be missed.
+// run serves until the listener is closed, and all connections have ended.
 func (f *quicFront) run() error {
-	err := f.http3.ServeListener(f)
-	drained := f.closed()
+	done := make(chan struct{})
+	var helpers sync.WaitGroup
+	helpers.Go(func() { f.workers.sweep(done) })
+	err := f.accept()
+	drained := f.draining.Err() != nil
 	f.drain()
-	told := make(chan struct{})
-	go f.hush(told)
-	f.http3.Shutdown(f.ending) // its error is ending's
+	helpers.Go(f.hush)
+	f.conns.Wait()
 	f.end()
-	<-told
+	close(done)
+	helpers.Wait()
 	closed := errors.Join(f.transport.Close(), f.packets.Close())
-	f.streams.wait()
+	f.workers.end()
 	if drained {
 		return nil
 	}
 	return errors.Join(err, closed)
 }
 
+// accept starts to serve the connections whose handshake is done.
+func (f *quicFront) accept() error {
+	for {
+		conn, err := f.listener.Accept(context.Background())
+		if err != nil {
+			return err
+		}
+		c, ok := conn.Context().Value(quicConnKey{}).(*quicConn)
+		if !ok {
+			conn.CloseWithError(quic.ApplicationErrorCode(h3Internal), "") // admit saw it not
+			continue
+		}
+		c.shaken()
+		state := conn.ConnectionState().TLS
+		c.sni, c.guard = serverName(&state), f.server.guard(&state, conn.LocalAddr())
+		f.server.counters.h3.Add(1)
+		f.conns.Go(newH3Conn(f, conn, &c.client).serve)
+	}
+}
+
 // hush ends a drain when no request has been in progress for a while: GOAWAY asks clients to close the
 // connection, and not all do.
-func (f *quicFront) hush(told chan struct{}) {
-	defer close(told)
+func (f *quicFront) hush() {
 	tick := time.NewTicker(h3Look)
 	defer tick.Stop()
 	quiet := time.Duration(0)
@@ -200,27 +190,18 @@ func (f *quicFront) hush(told chan struct{}) {
 		case <-f.ending.Done():
 			return
 		}
-		if quiet += h3Look; f.streams.running() > 0 {
+		if quiet += h3Look; f.running.Load() > 0 {
 			quiet = 0
 		}
 	}
 	f.end()
 }
 
-func (f *quicFront) closed() bool {
-	select {
-	case <-f.quit:
-		return true
-	default:
-		return false
-	}
-}
-
 func (f *quicFront) drain() {
-	f.quitOne.Do(func() {
-		close(f.quit)
+	if f.draining.Err() == nil {
+		f.quit()
 		f.listener.Close()
-	})
+	}
 }
 
 func (f *quicFront) cut() {

@@ -271,11 +271,11 @@ func TestFieldsOfStreamsAreAsReceived(t *testing.T) {
 	})
 	m := get(":path", "/%61%2fb?c=%20&d", "b-field", "2", "a-field", "1", "cookie+", "x=1", "cookie+", "y=2",
 		"b-field+", "3", "empty", "", "host", "edge.test")
-	const want = "edge.test /a%2Fb?c=%20&d true a-field=1;b-field=2;b-field=3;cookie=x=1; y=2;empty=;"
+	const start = "edge.test /a%2Fb?c=%20&d true "
 	assert.Equal(t, "200", e.h2Do(t, m))
-	assert.Equal(t, want, <-seen)
+	assert.Equal(t, start+"a-field=1;b-field=2;b-field=3;cookie=x=1; y=2;empty=;", <-seen)
 	assert.Equal(t, "200", e.h3Do(t, m))
-	assert.Equal(t, want, <-seen)
+	assert.Equal(t, start+"b-field=2;a-field=1;cookie=x=1; y=2;b-field=3;empty=;", <-seen)
 }
 
 func TestARequestCutShortNeverCompletes(t *testing.T) {
@@ -297,6 +297,9 @@ func TestARequestCutShortNeverCompletes(t *testing.T) {
 	require.NoError(t, s.Close())
 	assert.Error(t, <-failed)
 
+	c, err = e.quic(t.Context()) // the other is closed for that
+	require.NoError(t, err)
+	defer c.CloseWithError(0, "")
 	s, err = c.OpenStream()
 	require.NoError(t, err)
 	_, err = s.Write(append(out, "0123456789"...))

@@ -13,7 +13,7 @@ import (
 	"github.com/wedge-lb/wedge/edge/proxy"
 )
 
-// A stream is one request of h2 or h3 in net/http's form, as an exchange. What net/http's form hides or lets
+// A stream is one request of h2 in net/http's form, as an exchange. What net/http's form hides or lets
 // pass is made up for here: the request is held to the rules of the h1 parser.
 type stream struct {
 	streamReply
@@ -38,11 +38,11 @@ var streamPool = sync.Pool{New: func() any {
 
 func newStream(ss *streams, l *Limits, w http.ResponseWriter, r *http.Request) *stream {
 	st := streamPool.Get().(*stream)
-	c := ss.of(r)
+	c := &ss.client
 	st.owner, st.limits, st.r = ss, l, r
 	st.mem, st.names = st.mem[:0], st.names[:0]
 	st.x.Reset()
-	st.x.Protocol, st.x.Secure, st.x.SNI, st.x.Peer, st.x.Shard = ss.protocol, true, c.sni, c.peer, c.shard
+	st.x.Protocol, st.x.Secure, st.x.SNI, st.x.Peer, st.x.Shard = proxy.H2, true, c.sni, c.peer, c.shard
 	st.x.Reply, st.x.Guard = &st.streamReply, c.guard
 	st.streamReply = streamReply{st: st, w: w, control: *http.NewResponseController(w),
 		pace: newPace(l.BodyTimeout, l.MinRate)}
@@ -140,7 +140,7 @@ func (st *stream) fields() {
 // length decides whether there is a body. q.Length is the declared one.
 func (st *stream) length() error {
 	r, q := st.r, &st.x.Request
-	ended := r.ContentLength == 0 // h2: with the head; h3: says so
+	ended := r.ContentLength == 0 // with the head
 	if ended && q.Length > 0 {
 		return &http1.Error{Status: http.StatusBadRequest, Reason: "declared body is missing"}
 	}
@@ -149,21 +149,8 @@ func (st *stream) length() error {
 		return nil
 	}
 	st.body.start(st, q.Length)
-	unsaid := q.Length == http1.Unknown && st.owner.protocol == proxy.H3
-	if unsaid && seldomHasBody(r.Method) && !st.body.probe() {
-		q.Length = 0
-		return nil
-	}
 	q.Body, q.Trailers = &st.body, &st.body.trailers
 	return nil
-}
-
-func seldomHasBody(method string) bool {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodDelete:
-		return true
-	}
-	return false
 }
 
 // refuse answers what cannot be an exchange.
@@ -178,10 +165,6 @@ func (st *stream) refuse(err error) {
 	st.giveBack()
 }
 
-// probeTime is how long an h3 request that should have no body may take to end: the end of its stream is not
-// told with the head, and comes in the same packet or right behind it.
-const probeTime = 200 * time.Millisecond
-
 // A streamBody reads the body of a request, at the pace that the limits demand.
 type streamBody struct {
 	st       *stream
@@ -189,8 +172,6 @@ type streamBody struct {
 	trailers http1.Fields
 	left     int64 // of the declared length; Unknown = not declared
 	pace     pace
-	first    [1]byte // what probe read
-	ahead    int
 	err      error
 }
 
@@ -199,24 +180,10 @@ func (b *streamBody) start(st *stream, length int64) {
 		pace: newPace(st.limits.BodyTimeout, st.limits.MinRate)}
 }
 
-// probe is false if there is no body.
-func (b *streamBody) probe() bool {
-	b.st.control.SetReadDeadline(time.Now().Add(probeTime))
-	n, err := b.src.Read(b.first[:])
-	b.st.control.SetReadDeadline(time.Time{})
-	b.ahead = n
-	return n > 0 || err != io.EOF
-}
-
 // Read waits for the client only as long as its pace allows.
 func (b *streamBody) Read(p []byte) (int, error) {
 	if b.err != nil {
 		return 0, b.err
-	}
-	if b.ahead > 0 && len(p) > 0 {
-		b.ahead = 0
-		p[0] = b.first[0]
-		return 1, nil
 	}
 	b.st.reads.begin(time.Now(), max(b.pace.left, 0))
 	n, err := b.src.Read(p)
@@ -239,7 +206,7 @@ func (b *streamBody) end(err error) error {
 	switch {
 	case err != io.EOF:
 		return err
-	case b.left > 0 || cutInFrame(b.src):
+	case b.left > 0:
 		return io.ErrUnexpectedEOF
 	}
 	b.readTrailers()

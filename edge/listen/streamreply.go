@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/wedge-lb/wedge/edge/http1"
-	"github.com/wedge-lb/wedge/edge/proxy"
 )
 
 var errNoSwitch = errors.New("listen: protocols switch on HTTP/1.1 only")
@@ -71,7 +70,7 @@ func (r *streamReply) Head(status int, f http1.Fields, length int64) error {
 	if alt := r.st.owner.alt; alt != nil && h["Alt-Svc"] == nil {
 		h["Alt-Svc"] = []string{string(alt)}
 	}
-	if r.st.owner.protocol == proxy.H2 && r.st.owner.server.draining.Load() {
+	if r.st.owner.server.draining.Load() {
 		h["Connection"] = []string{"close"} // never sent: it makes x/net say GOAWAY
 	}
 	r.w.WriteHeader(status)
@@ -127,12 +126,6 @@ func (r *streamReply) End(trailers http1.Fields) error {
 	for i := range trailers {
 		if http1.TrailerAllowed(trailers[i].Name) {
 			addFields(r.w.Header(), http.TrailerPrefix, trailers[i:i+1])
-		}
-	}
-	if r.bare && r.st.owner.protocol == proxy.H3 {
-		// Or else quic-go tells the length of what was written of the body, 0.
-		if err := r.Flush(); err != nil {
-			return err
 		}
 	}
 	r.state = replyEnded

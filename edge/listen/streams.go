@@ -18,16 +18,13 @@ type client struct {
 	guard proxy.Guard
 }
 
-type clientKey struct{}
-
-// streams is the http.Handler of one h2 connection, or of all h3 connections of a listener. It turns requests
-// into exchanges, and knows when the last has ended.
+// streams is the http.Handler of one h2 connection. It turns requests into exchanges, and knows when the last
+// has ended.
 type streams struct {
-	server   *Server
-	limits   *Limits // of the connection; nil = those of now
-	protocol string
-	alt      []byte // value of Alt-Svc; nil = none
-	client          // of the connection; h3 requests bring theirs with their context
+	server *Server
+	limits *Limits
+	alt    []byte // value of Alt-Svc; nil = none
+	client
 
 	mu     sync.Mutex
 	active int
@@ -41,11 +38,7 @@ func (ss *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer ss.leave()
-	limits := ss.limits
-	if limits == nil {
-		limits = ss.server.limits.Load()
-	}
-	st := newStream(ss, limits, w, r)
+	st := newStream(ss, ss.limits, w, r)
 	if err := st.fill(); err != nil {
 		ss.server.counters.badRequests.Add(1)
 		st.refuse(err)
@@ -76,14 +69,6 @@ func (ss *streams) handle(st *stream) {
 	s.opt.Handler.Serve(&st.x)
 }
 
-// of gives what is known of r's client.
-func (ss *streams) of(r *http.Request) *client {
-	if c, ok := r.Context().Value(clientKey{}).(*client); ok {
-		return c
-	}
-	return &ss.client
-}
-
 func (ss *streams) enter() bool {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
@@ -101,12 +86,6 @@ func (ss *streams) leave() {
 		close(ss.over)
 		ss.over = nil
 	}
-}
-
-func (ss *streams) running() int {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	return ss.active
 }
 
 // wait refuses requests from now on and blocks until those in progress have ended.

@@ -1,0 +1,255 @@
+package listen
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/wedge-lb/wedge/edge/http1"
+	"github.com/wedge-lb/wedge/edge/proxy"
+)
+
+// An h3Stream serves one request of an h3 connection after the other, on the goroutine that calls serve, and
+// keeps its memory over them.
+type h3Stream struct {
+	h3Reply
+	c      *h3Conn
+	str    *quic.Stream
+	limits *Limits
+
+	in       h3Reader
+	head     qpackReader
+	trailers qpackReader
+	names    h3Head
+	body     h3Body
+	x        proxy.Exchange
+	answered atomic.Bool // the answer has begun
+	reads    watch
+	writes   watch
+
+	place int // among the connection's
+
+	mu      sync.Mutex
+	serving bool // str may be looked at
+}
+
+func newH3Stream() *h3Stream {
+	st := new(h3Stream)
+	st.h3Reply.st, st.body.st = st, st
+	st.reads.late, st.writes.late = st.lateRead, st.lateWrite
+	return st
+}
+
+// serve answers the request of a stream, or ends the stream.
+func (st *h3Stream) serve(c *h3Conn, str *quic.Stream) {
+	st.begin(c, str)
+	defer st.end()
+	if err := st.request(); err != nil {
+		st.refuse(err)
+		return
+	}
+	st.handle()
+	switch {
+	case st.state != replyEnded:
+		stop(str, h3Internal)
+	case !st.in.ended:
+		str.CancelRead(quic.StreamErrorCode(h3NoError))
+	}
+}
+
+func (st *h3Stream) begin(c *h3Conn, str *quic.Stream) {
+	l := c.front.server.limits.Load()
+	st.c, st.limits = c, l
+	st.in.reset(str)
+	st.head.mem, st.trailers.mem = st.head.mem[:0], st.trailers.mem[:0]
+	st.h3Reply.start(l)
+	st.body.start(l)
+	st.answered.Store(false)
+	x := &st.x
+	x.Reset()
+	x.Protocol, x.Secure, x.SNI, x.Guard = proxy.H3, true, c.peer.sni, c.peer.guard
+	x.Peer, x.Shard, x.Reply = c.peer.peer, c.peer.shard, &st.h3Reply
+	st.mu.Lock()
+	st.str, st.serving = str, true
+	st.mu.Unlock()
+	c.add(st)
+}
+
+// h3MemoryKept is the most of a head that is kept for the next.
+const h3MemoryKept = 16 << 10
+
+// end forgets the request.
+func (st *h3Stream) end() {
+	c := st.c
+	c.remove(st)
+	st.mu.Lock()
+	st.serving = false
+	st.mu.Unlock()
+	st.h3Reply.giveBack()
+	st.x.Reset()
+	st.x.SNI, st.x.Guard = "", nil
+	st.in.reset(nil)
+	if cap(st.head.mem) > h3MemoryKept {
+		st.head.mem = nil
+	}
+	st.trailers.mem = nil
+	st.c, st.str, st.limits = nil, nil, nil
+	c.leave()
+}
+
+// look aborts the exchange if the client has left. That the answer has ended is no such sign.
+func (st *h3Stream) look() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if !st.serving {
+		return
+	}
+	if ctx := st.str.Context(); ctx.Err() != nil && context.Cause(ctx) != quic.ErrStreamClosed {
+		st.x.Abort.Abort()
+	}
+}
+
+// lateRead ends a read that the client lets wait. Once the answer to a body of no declared length has begun,
+// the two are a conversation, in which a client may be silent as it may in a tunnel.
+func (st *h3Stream) lateRead(waited time.Duration) time.Duration {
+	if more := st.limits.TunnelTimeout - waited; st.body.left < 0 && st.answered.Load() && more > 0 {
+		return more
+	}
+	st.str.SetReadDeadline(longAgo)
+	return 0
+}
+
+// lateWrite ends a write that the client does not take.
+func (st *h3Stream) lateWrite(time.Duration) time.Duration {
+	st.str.SetWriteDeadline(longAgo)
+	return 0
+}
+
+// errSection is when a field section is larger than the client was told it may be.
+var errSection = &http1.Error{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: "fields too large"}
+
+// request reads the head. An error is an *http1.Error, to be answered, an *h3Error or the stream's.
+func (st *h3Stream) request() error {
+	st.reads.begin(time.Now(), st.limits.HeaderTimeout)
+	err := st.readHead()
+	st.reads.end()
+	if err != nil {
+		return err
+	}
+	if err := st.x.Request.Check(st.limits.wire()); err != nil {
+		return err
+	}
+	return st.length()
+}
+
+func (st *h3Stream) readHead() error {
+	for {
+		kind, length, err := st.in.frame()
+		switch {
+		case err == io.EOF:
+			return errH3Incomplete
+		case err != nil:
+			return err
+		case ignorable(kind):
+			if err := st.in.skip(length); err != nil {
+				return err
+			}
+		case kind != frameHeaders:
+			return errH3Unexpected
+		case length > uint64(st.limits.HeaderBytes):
+			return errSection
+		default:
+			section, err := st.in.take(int(length))
+			if err != nil {
+				return err
+			}
+			return st.readFields(section)
+		}
+	}
+}
+
+// length decides whether there is a body. The Request's Length is the declared one.
+func (st *h3Stream) length() error {
+	q := &st.x.Request
+	if st.in.over() {
+		if q.Length > 0 {
+			return errH3Length
+		}
+		q.Length = 0
+	}
+	if q.Length == 0 {
+		return nil
+	}
+	st.body.left = q.Length
+	if q.Length == http1.Unknown && seldomHasBody(string(q.Method)) {
+		if there, err := st.body.probe(); !there || err != nil {
+			q.Length = 0
+			return err
+		}
+	}
+	q.Body, q.Trailers = &st.body, &st.body.trailers
+	return nil
+}
+
+func seldomHasBody(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodDelete:
+		return true
+	}
+	return false
+}
+
+// handle calls the Handler; a panic of it resets this stream only.
+func (st *h3Stream) handle() {
+	s := st.c.front.server
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.counters.panics.Add(1)
+			s.opt.Logger.Error("request panicked", "cause", cause, "stack", string(debug.Stack()))
+			st.state = replyCut
+		}
+	}()
+	s.opt.Handler.Serve(&st.x)
+}
+
+// refuse answers or ends what cannot be an exchange.
+func (st *h3Stream) refuse(err error) {
+	bad := &st.c.front.server.counters.badRequests
+	switch e := err.(type) {
+	case *h3Error:
+		bad.Add(1)
+		st.fail(e)
+	case *http1.Error:
+		bad.Add(1)
+		st.answer(e.Status)
+	default:
+		if timedOut(err) {
+			st.answer(http.StatusRequestTimeout)
+			return
+		}
+		stop(st.str, h3Incomplete)
+	}
+}
+
+// answer sends an answer of our own, and wants no more of the request.
+func (st *h3Stream) answer(status int) {
+	date := time.Now().UTC().AppendFormat(nil, http.TimeFormat)
+	if st.Head(status, http1.Fields{{Name: []byte("date"), Value: date}}, 0) == nil {
+		st.End(nil)
+	}
+	st.str.CancelRead(quic.StreamErrorCode(h3NoError))
+}
+
+// fail ends the stream or the connection.
+func (st *h3Stream) fail(e *h3Error) {
+	if e.stream {
+		stop(st.str, e.code)
+		return
+	}
+	closeFor(st.c.conn, e)
+}
