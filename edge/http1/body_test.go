@@ -27,9 +27,12 @@ func TestChunkedBody(t *testing.T) {
 		"two chunks":            {"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\nGET", "hello world", "GET"},
 		"an empty body":         {"0\r\n\r\n", "", ""},
 		"extensions are let go": {"5;a=b\r\nhello\r\n0 ;c\r\n\r\n", "hello", ""},
-		"hex in both cases":     {"a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n", "01234567890123456789", ""},
-		"zeros before":          {"0005\r\nhello\r\n000\r\n\r\n", "hello", ""},
-		"CR and LF as data":     {"4\r\n\r\n\r\n\r\n0\r\n\r\n", "\r\n\r\n", ""},
+		"all forms of extensions": {
+			"5;a;b=c ;\td = \"e;\\\"\\\\ \xff\"\t;f=\"\"\r\nhello\r\n0;last\r\n\r\n", "hello", "",
+		},
+		"hex in both cases": {"a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n", "01234567890123456789", ""},
+		"zeros before":      {"0005\r\nhello\r\n000\r\n\r\n", "hello", ""},
+		"CR and LF as data": {"4\r\n\r\n\r\n\r\n0\r\n\r\n", "\r\n\r\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, b, rest, err := readBody(strings.NewReader(tt.in), http1.Chunked, http1.Unknown)
@@ -60,6 +63,16 @@ func TestBadChunkedBodyIsRefused(t *testing.T) {
 		"LF in an extension":            "5;a\nhello\r\n0\r\n\r\n",
 		"CR in an extension":            "5;a\rb\r\nhello\r\n0\r\n\r\n",
 		"NUL in an extension":           "5;a\x00b\r\nhello\r\n0\r\n\r\n",
+		"an extension without a name":   "5;\r\nhello\r\n0\r\n\r\n",
+		"an extension of a value alone": "5;=a\r\nhello\r\n0\r\n\r\n",
+		"an extension without a value":  "5;a=\r\nhello\r\n0\r\n\r\n",
+		"an extension of two names":     "5;a b\r\nhello\r\n0\r\n\r\n",
+		"an extension of no token":      "5;a@\r\nhello\r\n0\r\n\r\n",
+		"white space at its end":        "5;a \r\nhello\r\n0\r\n\r\n",
+		"a quote that does not end":     "5;a=\"x\r\nhello\r\n0\r\n\r\n",
+		"a quoted end of a quote":       "5;a=\"x\\\"\r\nhello\r\n0\r\n\r\n",
+		"a word behind a quote":         "5;a=\"x\"y\r\nhello\r\n0\r\n\r\n",
+		"a last chunk's bad extension":  "0;\r\n\r\n",
 		"a long extension":              "5;" + strings.Repeat("x", 300) + "\r\nhello\r\n0\r\n\r\n",
 		"a long extension, unfinished":  "5;" + strings.Repeat("x", 300),
 		"extensions without end":        strings.Repeat("1;"+strings.Repeat("x", 200)+"\r\na\r\n", 100),

@@ -1,9 +1,6 @@
 package http1
 
-import (
-	"bytes"
-	"io"
-)
+import "io"
 
 // A chunkState is what a chunked body (RFC 9112 7.1) has next.
 type chunkState uint8
@@ -116,7 +113,7 @@ func (b *Body) size(buf []byte) error {
 	return nil
 }
 
-// extension checks and drops what follows a size up to the CRLF; white space is good only before a semicolon.
+// extension checks and drops what follows a size up to the CRLF.
 func (b *Body) extension(buf []byte, i int) (int, error) {
 	start := i
 	end := textEnd(buf, i)
@@ -127,9 +124,8 @@ func (b *Body) extension(buf []byte, i int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	ext := bytes.TrimLeft(buf[start:end], " \t")
-	if end > start && (len(ext) == 0 || ext[0] != ';') {
-		return 0, errChunkSize
+	if end > start && !validExtensions(buf[start:end]) {
+		return 0, errChunkExt
 	}
 	if b.overhead += end - start; b.overhead > maxOverhead {
 		return 0, errChunkExt

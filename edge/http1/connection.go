@@ -6,32 +6,46 @@ import "bytes"
 const maxOptions = 32
 
 // options is what Connection said.
-type options struct{ close, keepAlive, upgrade bool }
+type options struct {
+	close, keepAlive, upgrade bool
+	count                     int
+}
 
 // options reads the Connection lines and takes the fields they name out of f (RFC 9110 7.6.1). Fields that
 // frame or route are not in f, so naming them has no effect.
-func (h *head) options(f *Fields) (o options, err error) {
+func (p *Parser) options(f *Fields) (o options, err error) {
+	h := &p.head
 	if h.lines == 0 {
 		return o, nil
 	}
 	if EqualFold(h.connection, "keep-alive") && h.lines == 1 { // by far the most frequent
 		return options{keepAlive: true}, nil
 	}
-	count := 0
-	for _, line := range [2][]byte{h.connection, h.more} {
-		for len(line) > 0 {
-			var opt []byte
-			opt, line, _ = bytes.Cut(line, []byte{','})
-			if opt = trim(opt); len(opt) == 0 {
-				continue
-			}
-			if count++; count > maxOptions || !all(opt, isToken) {
-				return o, errConnection
-			}
-			o.note(opt, f)
+	if err = o.line(h.connection, f); h.lines == 1 {
+		return o, err
+	}
+	for _, line := range p.more {
+		if err == nil {
+			err = o.line(line, f)
 		}
 	}
-	return o, nil
+	return o, err
+}
+
+// line takes one Connection line.
+func (o *options) line(line []byte, f *Fields) error {
+	for len(line) > 0 {
+		var opt []byte
+		opt, line, _ = bytes.Cut(line, []byte{','})
+		if opt = trim(opt); len(opt) == 0 {
+			continue
+		}
+		if o.count++; o.count > maxOptions || !all(opt, isToken) {
+			return errConnection
+		}
+		o.note(opt, f)
+	}
+	return nil
 }
 
 func (o *options) note(opt []byte, f *Fields) {

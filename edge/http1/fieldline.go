@@ -1,5 +1,7 @@
 package http1
 
+import "slices"
+
 // fields reads the field lines from i to the empty line and gives the place behind it. Those that frame the
 // message go to p.head, the others to out.
 func (p *Parser) fields(buf []byte, i int, out *Fields, request bool) (int, error) {
@@ -92,9 +94,9 @@ func (p *Parser) wire(kind nameKind, v []byte, request bool) (nameKind, error) {
 		}
 		h.coding, h.hasCoding = v, true
 	case nameConnection:
-		return kind, h.addConnection(v)
+		return kind, p.addConnection(v)
 	case nameUpgrade:
-		h.upgrade = v
+		h.addUpgrade(v, request)
 		h.upgrades = min(h.upgrades+1, 2)
 	case nameTE:
 		h.te = h.te || EqualFold(v, "trailers")
@@ -130,14 +132,26 @@ func (h *head) setLength(v []byte) error {
 	return nil
 }
 
-func (h *head) addConnection(v []byte) error {
-	switch h.lines++; h.lines {
-	case 1:
-		h.connection = v
-	case 2:
-		h.more = v
+// maxConnections bounds the Connection lines of a head.
+const maxConnections = 8
+
+func (p *Parser) addConnection(v []byte) error {
+	switch p.head.lines++; {
+	case p.head.lines == 1:
+		p.head.connection = v
+		p.more = p.more[:0]
+	case p.head.lines <= maxConnections:
+		p.more = append(p.more, v)
 	default:
 		return errConnection
 	}
 	return nil
+}
+
+// addUpgrade keeps the last line of a request, of which several are not taken, and all of an answer.
+func (h *head) addUpgrade(v []byte, request bool) {
+	if !request && h.upgrades > 0 {
+		v = slices.Concat(h.upgrade, []byte(", "), v)
+	}
+	h.upgrade = v
 }

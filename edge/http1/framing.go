@@ -8,7 +8,7 @@ func (p *Parser) endRequest(n int, r *Request) error {
 	if err := p.authority(r); err != nil {
 		return err
 	}
-	o, err := p.head.options(&r.Fields)
+	o, err := p.options(&r.Fields)
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (p *Parser) endRequest(n int, r *Request) error {
 	return nil
 }
 
-var fieldExpect = []byte("Expect")
+var fieldExpect, fieldUpgrade = []byte("Expect"), []byte("Upgrade")
 
 // authority requires one valid host, and that Host agrees with what the target says.
 func (p *Parser) authority(r *Request) error {
@@ -95,7 +95,7 @@ func (p *Parser) endResponse(n int, method []byte, a *Response) error {
 	if n > p.lim.Head {
 		return errHeadTooLarge
 	}
-	o, err := p.head.options(&a.Fields)
+	o, err := p.options(&a.Fields)
 	if err != nil {
 		return err
 	}
@@ -121,8 +121,11 @@ func (p *Parser) endResponse(n int, method []byte, a *Response) error {
 	case h.length < 0:
 		p.Framing, p.KeepAlive = UntilClose, false
 	}
-	if a.Status == 101 && (!o.upgrade || h.upgrades != 1) {
+	switch {
+	case a.Status == 101 && (!o.upgrade || h.upgrades != 1):
 		return errUpgrade
+	case a.Status == 426 && h.upgrades > 0:
+		a.Fields = append(a.Fields, Field{fieldUpgrade, h.upgrade})
 	}
 	return nil
 }

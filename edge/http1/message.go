@@ -41,7 +41,8 @@ func (r *Request) Reset() { *r = Request{Fields: r.Fields[:0]} }
 // A Response is the answer of a backend. Slices alias the connection's buffer and are valid until Close.
 type Response struct {
 	Status int
-	// Fields are what the backend sent, without what frames the message (as in Request).
+	// Fields are what the backend sent, without what frames the message (as in Request). A 426 keeps Upgrade,
+	// which is for the client (RFC 9110 15.5.22).
 	Fields   Fields
 	Length   int64   // of the body; Unknown = until Body ends; that of a HEAD answer is the field's value
 	Trailers *Fields // nil, or filled once Read has returned io.EOF

@@ -105,7 +105,7 @@ var notTrailers = []string{
 	"range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "age", "date",
 	"expires", "location", "retry-after", "vary", "pragma", "authentication-info",
 	"proxy-authentication-info", "accept", "accept-encoding", "accept-language", "accept-charset", "referer",
-	"user-agent", "origin", "status",
+	"user-agent", "origin", "status", "traceparent", "tracestate",
 }
 
 // TrailerAllowed tells whether a trailer field of that name may be passed on: it neither frames, routes,

@@ -13,7 +13,8 @@ const (
 )
 
 // A Parser reads the heads of one connection. Its zero value is ready, with the default Limits. What is
-// beside the message itself stands in its fields until the next head. It allocates nothing but field slots.
+// beside the message itself stands in its fields until the next head. It allocates nothing but field slots,
+// and room for Connection lines where there are several.
 type Parser struct {
 	Limits Limits
 	Scheme []byte // given to requests: "http" (default) or "https"
@@ -24,9 +25,10 @@ type Parser struct {
 	Expect    bool // a request with a body waits for 100-continue; the field is among Fields
 	TE        bool // a request's TE says "trailers"
 
-	lim      Limits // with defaults; filled once
-	byTarget bool   // the authority need not be told by Host too
-	seen     int    // bytes of the unfinished head that were searched for its end
+	lim      Limits   // with defaults; filled once
+	byTarget bool     // the authority need not be told by Host too
+	seen     int      // bytes of the unfinished head that were searched for its end
+	more     [][]byte // Connection lines behind the first, if head.lines says that there are any
 	head     head
 }
 
@@ -38,7 +40,6 @@ type head struct {
 	upgrade    []byte
 	expect     []byte
 	connection []byte // the first Connection line
-	more       []byte // the second one, that may not be followed by a third
 	lines      uint8  // of Connection
 	upgrades   uint8  // lines of Upgrade
 	hasHost    bool
@@ -240,7 +241,7 @@ func (p *Parser) statusLine(buf []byte, a *Response) (int, error) {
 	}
 	p.Old = buf[7] == '0'
 	d1, d2, d3 := buf[9]-'0', buf[10]-'0', buf[11]-'0'
-	if d1 < 1 || d1 > 9 || d2 > 9 || d3 > 9 {
+	if d1 < 1 || d1 > 5 || d2 > 9 || d3 > 9 { // RFC 9110 15: there are five classes
 		return 0, errStatus
 	}
 	a.Status = int(d1)*100 + int(d2)*10 + int(d3)

@@ -94,6 +94,11 @@ func TestRequestIsForwardedInCanonicalForm(t *testing.T) {
 			"GET / HTTP/1.1\r\nHost: x\r\nA: 1\r\nConnection: close, a,,B\r\nb: 1\r\nC: 1\r\n\r\n",
 			"GET / HTTP/1.1\r\nHost: x\r\nC: 1\r\n\r\n",
 		},
+		"many Connection lines": {
+			"GET / HTTP/1.1\r\nHost: x\r\nA: 1\r\nConnection: z\r\nConnection: y\r\nConnection: x\r\n" +
+				"Connection: w\r\nConnection: v\r\nConnection: u\r\nConnection: t\r\nConnection: a\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		},
 		"Connection cannot unframe a message": {
 			"PUT / HTTP/1.1\r\nHost: x\r\nConnection: Content-Length, host\r\nContent-Length: 2\r\n\r\n",
 			"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n",
@@ -232,6 +237,8 @@ func TestBadRequestIsRefused(t *testing.T) {
 			put + "Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n\r\n", 400,
 		},
 		"a Connection option that is none":  {get + "Connection: a b\r\n\r\n", 400},
+		"nine Connection lines":             {get + strings.Repeat("Connection: a\r\n", 9) + "\r\n", 400},
+		"many options of many lines":        {get + strings.Repeat("Connection: a,a,a,a,a\r\n", 8) + "\r\n", 400},
 		"many Connection options":           {get + "Connection: " + strings.Repeat("a,", 40) + "\r\n\r\n", 400},
 		"101 fields":                        {get + strings.Repeat("A: 1\r\n", 100) + "\r\n", 431},
 		"a head over the limit":             {get + "A: " + strings.Repeat("a", 33<<10) + "\r\n\r\n", 431},

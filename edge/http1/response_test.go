@@ -73,6 +73,13 @@ func TestResponse(t *testing.T) {
 				"Keep-Alive: x\r\nTrailer: x\r\nHost: h\r\n\r\n",
 			200, http1.None, 0, true, "Host: h\r\n",
 		},
+		"426 keeps Upgrade": {
+			"GET", "HTTP/1.1 426 N\r\nContent-Length: 0\r\nUpgrade: a/1\r\nConnection: upgrade\r\nUpgrade: b\r\n\r\n",
+			426, http1.None, 0, true, "Upgrade: a/1, b\r\n",
+		},
+		"another status does not": {
+			"GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nUpgrade: a/1\r\n\r\n", 200, http1.None, 0, true, "",
+		},
 		"underscores are its own": {
 			"GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX_Request_Id: 1\r\n\r\n", 200, http1.None, 0, true,
 			"X_Request_Id: 1\r\n",
@@ -108,6 +115,8 @@ func TestBadResponseIsRefused(t *testing.T) {
 		"a short status":          "HTTP/1.1 20 OK\r\n\r\n",
 		"a long status":           "HTTP/1.1 2000 OK\r\n\r\n",
 		"status 099":              "HTTP/1.1 099 OK\r\n\r\n",
+		"status 600":              "HTTP/1.1 600 OK\r\nContent-Length: 0\r\n\r\n",
+		"status 999":              "HTTP/1.1 999 OK\r\nContent-Length: 0\r\n\r\n",
 		"HTTP/2":                  "HTTP/2.0 200 OK\r\n\r\n",
 		"another protocol":        "SSH-2.0-OpenSSH\r\n",
 		"a bare LF":               "HTTP/1.1 200 OK\nContent-Length: 5\n\n",
@@ -157,6 +166,12 @@ func TestAppendResponse(t *testing.T) {
 		"chunked": {
 			http1.Answer{Status: 299, Length: -1}, "HTTP/1.1 299 \r\nTransfer-Encoding: chunked\r\n\r\n",
 		},
+		"a 426": {
+			http1.Answer{Status: 426, Close: true,
+				Fields: http1.Fields{{Name: []byte("Upgrade"), Value: []byte("x")}}},
+			"HTTP/1.1 426 Upgrade Required\r\nUpgrade: x\r\nContent-Length: 0\r\nConnection: upgrade\r\n" +
+				"Connection: close\r\n\r\n",
+		},
 		"until the end": {
 			http1.Answer{Status: 200, Length: -1, Old: true, Close: true},
 			"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
@@ -182,6 +197,16 @@ func TestAppendResponse(t *testing.T) {
 			assert.Equal(t, tt.want, string(http1.AppendResponse(nil, &tt.in)))
 		})
 	}
+}
+
+func TestEveryRegisteredStatusHasItsPhrase(t *testing.T) {
+	for status := 100; status < 600; status++ {
+		if http.StatusText(status) != "" && status != http.StatusTeapot {
+			assert.NotEmpty(t, http1.StatusText(status), status)
+		}
+	}
+	assert.Equal(t, "Content Too Large", http1.StatusText(413), "as in RFC 9110")
+	assert.Empty(t, http1.StatusText(299))
 }
 
 func TestChunkHead(t *testing.T) {

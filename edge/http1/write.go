@@ -65,6 +65,9 @@ func AppendResponse(dst []byte, a *Answer) []byte {
 	case !a.NoBody && !a.Old:
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
+	if a.Status == 426 {
+		dst = appendNeeds(dst, a)
+	}
 	switch {
 	case a.Close:
 		dst = append(dst, "Connection: close\r\n"...)
@@ -88,6 +91,14 @@ func AppendField(dst, name, value []byte) []byte {
 	dst = append(dst, ": "...)
 	dst = append(dst, value...)
 	return append(dst, "\r\n"...)
+}
+
+// appendNeeds marks the Upgrade of a 426 as this hop's (RFC 9110 7.8).
+func appendNeeds(dst []byte, a *Answer) []byte {
+	if _, ok := a.Fields.Get("Upgrade"); ok {
+		dst = append(dst, "Connection: upgrade\r\n"...)
+	}
+	return dst
 }
 
 func appendLength(dst []byte, n int64) []byte {
