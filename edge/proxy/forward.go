@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/wedge-lb/wedge/edge/balance"
@@ -53,8 +54,11 @@ func (x *Exchange) repeat() bool {
 
 func (p *Proxy) refuse(x *Exchange, f *balance.Failure) {
 	status := statusOf[f.Kind]
-	if x.expired() {
+	switch {
+	case x.expired():
 		status = http.StatusGatewayTimeout
+	case f.Kind == balance.BadRequestBody:
+		status = statusOfBody(f.Err)
 	}
 	if status == 0 {
 		x.reason = f.Kind.String()
@@ -67,6 +71,19 @@ func (p *Proxy) refuse(x *Exchange, f *balance.Failure) {
 		return
 	}
 	p.problem(x, status, f.Kind.String())
+}
+
+// statusOfBody is the answer to a request whose body could not be read: it came too slowly (RFC 9110 15.5.9), or
+// is not what its head says.
+func statusOfBody(err error) int {
+	var bad *http1.Error
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusRequestTimeout
+	case errors.As(err, &bad):
+		return bad.Status
+	}
+	return http.StatusBadRequest
 }
 
 // statusClientGone stands in the log for a request whose client left before an answer.

@@ -18,7 +18,7 @@ var statusOf = map[balance.Kind]int{
 	balance.Reset:          http.StatusBadGateway,
 	balance.BadAnswer:      http.StatusBadGateway,
 	balance.Busy:           http.StatusServiceUnavailable,
-	balance.BadRequestBody: http.StatusBadRequest,
+	balance.BadRequestBody: http.StatusBadRequest, // or what statusOfBody says
 	balance.ClientGone:     0,
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,12 @@ func fails(kind balance.Kind, sent bool) func(*http1.Request, *http1.Response) e
 	}
 }
 
+func badBody(err error) func(*http1.Request, *http1.Response) error {
+	return func(*http1.Request, *http1.Response) error {
+		return &balance.Failure{Kind: balance.BadRequestBody, Sent: true, Err: err}
+	}
+}
+
 // picks is a Picker made of a function.
 type picks func(r *balance.Request, s *balance.Set, d *balance.Decision) error
 
@@ -151,7 +158,9 @@ func TestRetriesOnlyWhatIsSafe(t *testing.T) {
 		"no answer in time":                 {fails(balance.TimedOut, true), 504, 1},
 		"an answer that is none":            {fails(balance.BadAnswer, true), 502, 1},
 		"no connection free":                {fails(balance.Busy, false), 200, 2},
-		"the client's body is malformed":    {fails(balance.BadRequestBody, false), 400, 1},
+		"the client's body is malformed":    {badBody(io.ErrUnexpectedEOF), 400, 1},
+		"the client's body is too slow":     {badBody(fmt.Errorf("read: %w", os.ErrDeadlineExceeded)), 408, 1},
+		"its trailers are too large":        {badBody(&http1.Error{Status: 431, Reason: "trailers"}), 431, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := setUp(t, first("a"), nil)

@@ -131,6 +131,9 @@ func (p *Proxy) tunnel(x *Exchange, f http1.Fields) {
 // answerFields are the backend's fields and what the edge and the strategy add.
 func (p *Proxy) answerFields(x *Exchange) http1.Fields {
 	f := append(x.fields[:0], x.response.Fields...)
+	if x.response.Status == http.StatusUpgradeRequired && x.Protocol != H1 {
+		f.Del("upgrade") // only HTTP/1.1 has it (RFC 9113 8.2.2, RFC 9114 4.2)
+	}
 	if _, ok := f.Get("date"); !ok {
 		f.Add(nameDate, p.clock.at(x.start))
 	}

@@ -11,6 +11,7 @@ var (
 	errAborted    = errors.New("upstream: the client has left")
 	errTooMany1xx = errors.New("upstream: too many interim answers")
 	errNoUpgrade  = errors.New("upstream: a switch of protocols that was not asked for")
+	errStatus     = errors.New("upstream: a status that is none")
 	errProtocol   = errors.New("upstream: the backend does not speak HTTP/2")
 )
 

@@ -131,6 +131,10 @@ func (t *h2) do(r *http1.Request, a *http1.Response) *balance.Failure {
 		_ = answer.Body.Close()
 		err = errProtocol
 	}
+	if err == nil && (answer.StatusCode < 200 || answer.StatusCode > 599) {
+		_ = answer.Body.Close()
+		err = errStatus
+	}
 	if err != nil {
 		s.end()
 		f := s.failed(err)
@@ -208,7 +212,7 @@ func (s *stream) failed(err error) *balance.Failure {
 		if s.t.b.dialer.secure != nil {
 			s.t.b.distrusted(err)
 		}
-	case errors.Is(err, errProtocol), s.informed.Load() > maxInformed:
+	case errors.Is(err, errProtocol), errors.Is(err, errStatus), s.informed.Load() > maxInformed:
 		f.Kind = balance.BadAnswer
 	}
 	return f

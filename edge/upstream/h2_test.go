@@ -287,6 +287,13 @@ func TestH2AbortAndBadBody(t *testing.T) {
 	assert.ErrorIs(t, err, refused)
 }
 
+func TestAnH2StatusThatIsNone(t *testing.T) {
+	b, _ := plainH2(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(600) })
+	_, _, err := fetch(transport(t, upstream.Settings{Protocol: "h2c"}), b, request("GET", "/"))
+	kind, _ := kindOf(t, err)
+	assert.Equal(t, balance.BadAnswer, kind)
+}
+
 func TestH2AnswerCutShort(t *testing.T) {
 	b, _ := plainH2(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "part")

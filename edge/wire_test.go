@@ -1,0 +1,134 @@
+package edge_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// scripted starts a backend that does as script does with each connection, and gives it as a YAML line.
+func scripted(t *testing.T, script func(c net.Conn, r *bufio.Reader)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer c.Close()
+				script(c, bufio.NewReader(c))
+			})
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		wg.Wait()
+	})
+	return one("http://" + l.Addr().String())
+}
+
+// answering is a script that reads requests whole and says text to each.
+func answering(text string) func(net.Conn, *bufio.Reader) {
+	return func(c net.Conn, r *bufio.Reader) {
+		for {
+			q, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			io.Copy(io.Discard, q.Body)
+			io.WriteString(c, text)
+		}
+	}
+}
+
+// limited replaces limits of a running edge's listeners.
+func (r *running) limited(t *testing.T, limits string) {
+	t.Helper()
+	r.rewrite("drain_timeout: 5s", "drain_timeout: 5s\n  limits: "+limits)
+	require.NoError(t, r.Reload(t.Context()))
+}
+
+func TestAnAnswerThatAsksForAnUpgradeSaysWhich(t *testing.T) {
+	r := start(t, pool(scripted(t, answering("HTTP/1.1 426 Upgrade Required\r\nUpgrade: next/2\r\n"+
+		"Connection: upgrade\r\nContent-Length: 0\r\n\r\n")), "builtin/stateless", "{}"))
+	for _, p := range protocols {
+		t.Run(p, func(t *testing.T) {
+			resp, err := r.client(p).Get(r.url(p))
+			require.NoError(t, err)
+			defer resp.Body.Close()
+			assert.Equal(t, 426, resp.StatusCode)
+			want := map[string]string{"plain": "next/2", "h1": "next/2"}[p] // h2 and h3 have no such field
+			assert.Equal(t, want, resp.Header.Get("Upgrade"))
+			if want != "" {
+				assert.Equal(t, "426 Upgrade Required", resp.Status)
+				assert.Equal(t, []string{"upgrade"}, resp.Header.Values("Connection"))
+			}
+		})
+	}
+}
+
+func TestAStatusThatIsNoneIsABadGateway(t *testing.T) {
+	for _, status := range []int{600, 999, 99} {
+		text := fmt.Sprintf("HTTP/1.1 %03d Hm\r\nContent-Length: 0\r\n\r\n", status)
+		r := start(t, pool(scripted(t, answering(text)), "builtin/stateless", "{}"))
+		each(t, r, func(t *testing.T, c *http.Client, url string) {
+			got, _ := get(t, c, url)
+			assert.Equal(t, 502, got, status)
+		})
+	}
+}
+
+func TestABodyThatComesTooSlowlyTimesOut(t *testing.T) {
+	r := start(t, pool(scripted(t, answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")), "builtin/stateless", "{}"))
+	r.limited(t, "{ body_timeout: 200ms }")
+	each(t, r, func(t *testing.T, c *http.Client, url string) {
+		body, w := io.Pipe()
+		go io.WriteString(w, "some")
+		defer w.Close()
+		q, err := http.NewRequest("POST", url, body)
+		require.NoError(t, err)
+		q.ContentLength = 10
+		resp, err := c.Do(q)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		assert.Equal(t, 408, resp.StatusCode)
+	})
+}
+
+func TestTrailersCannotSayWhatTheEdgeSays(t *testing.T) {
+	seen := make(chan http.Header, 1)
+	b := scripted(t, func(c net.Conn, r *bufio.Reader) {
+		for {
+			q, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			io.Copy(io.Discard, q.Body)
+			seen <- q.Trailer
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		}
+	})
+	r := start(t, pool(b, "builtin/stateless", "{}"))
+	each(t, r, func(t *testing.T, c *http.Client, url string) {
+		q, err := http.NewRequest("POST", url, io.MultiReader(strings.NewReader("body")))
+		require.NoError(t, err)
+		q.Trailer = http.Header{"X-Sum": {"1"}, "X-Request-Id": {"mine"}, "Tracestate": {"a=b"},
+			"Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}
+		resp, err := c.Do(q)
+		require.NoError(t, err)
+		resp.Body.Close()
+		assert.Equal(t, http.Header{"X-Sum": {"1"}}, <-seen)
+	})
+}
