@@ -129,6 +129,8 @@ func (s *Server) take(g *generation) bool {
 	for name, p := range g.pools {
 		s.pools[name] = p.pool
 		p.pool.Update(p.specs)
+		s.affinities[name] = p.affinity
+		p.affinity.Begin()
 	}
 	for name, settings := range g.upstream {
 		s.upstream.Configure(name, settings)

@@ -37,7 +37,7 @@ func (s *Server) planPools(c *config.Config) (map[string]*poolPlan, error) {
 			p.specs = append(p.specs, spec)
 		}
 		p.preview = p.pool.Preview(p.specs)
-		if err := p.planAffinity(s.keys); err != nil {
+		if err := p.planAffinity(s.keys, s.affinities[name]); err != nil {
 			return nil, c.Fault("pools."+name+".affinity", err.Error())
 		}
 		plans[name] = p
@@ -61,7 +61,7 @@ func backendSpec(b config.Backend) (balance.Spec, error) {
 }
 
 // planAffinity makes the pool's affinity by its own secrets, or by the edge's key.
-func (p *poolPlan) planAffinity(edgeKeys *affinity.Keyring) error {
+func (p *poolPlan) planAffinity(edgeKeys *affinity.Keyring, before *affinity.Affinity) error {
 	conf := p.conf.Affinity
 	p.keys = edgeKeys
 	var secrets [][]byte
@@ -83,6 +83,7 @@ func (p *poolPlan) planAffinity(edgeKeys *affinity.Keyring) error {
 	}
 	p.affinity, err = affinity.New(p.name, p.keys, affinity.Options{
 		Idle: conf.Idle, MaxAge: conf.MaxAge, OnUnavailable: policy, Cookie: cookie(conf.Cookie),
+		Before: before,
 	})
 	return err
 }

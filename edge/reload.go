@@ -105,6 +105,7 @@ func (s *Server) dropPools(g *generation) {
 	for name := range s.pools {
 		if g.pools[name] == nil {
 			delete(s.pools, name)
+			delete(s.affinities, name)
 			s.upstream.Remove(name)
 		}
 	}

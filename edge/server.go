@@ -62,6 +62,7 @@ type Server struct {
 	conf       *config.Config // expanded
 	file       *config.Config // as it was written, for who asks
 	pools      map[string]*balance.Pool
+	affinities map[string]*affinity.Affinity // of pools
 	strategies map[string]*strategy.Strategy
 	swapped    map[string]strategy.Spec // strategies that were swapped by hand
 	doors      map[place]*door
@@ -116,6 +117,7 @@ func build(c *config.Config, o Options) (*Server, error) {
 		ready: make(chan struct{}), failed: make(chan error, 1),
 		pools: map[string]*balance.Pool{}, strategies: map[string]*strategy.Strategy{},
 		planned: map[string]*strategy.Strategy{}, swapped: map[string]strategy.Spec{}, doors: map[place]*door{},
+		affinities: map[string]*affinity.Affinity{},
 	}
 	s.tasks, s.change = newTasks(s.fail), newTurn()
 	if err := makeStateDir(dir); err != nil {

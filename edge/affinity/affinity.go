@@ -37,6 +37,7 @@ type Options struct {
 	MaxAge        time.Duration // a pin ends so long after it was made; default 24h
 	OnUnavailable Policy
 	Cookie        Cookie
+	Before        *Affinity // of the pool so far, whose counts go on; nil = there is none
 }
 
 // An Affinity makes and checks the tokens of one pool. It is immutable and safe for concurrent use; a nil
@@ -47,6 +48,7 @@ type Affinity struct {
 	onLoss       Policy
 	tls, plain   carrier
 	bare         []byte // the cookie's name without prefix, which each spelling of it contains
+	census       *census
 }
 
 // New makes the affinity of a pool. The error tells which option cannot be.
@@ -55,6 +57,10 @@ func New(pool string, keys *Keyring, o Options) (*Affinity, error) {
 		idle:   seconds(o.Idle, 30*time.Minute),
 		maxAge: seconds(o.MaxAge, 24*time.Hour),
 		onLoss: o.OnUnavailable,
+		census: newCensus(),
+	}
+	if o.Before != nil {
+		a.census = o.Before.census
 	}
 	for _, s := range keys.secrets {
 		a.keys = append(a.keys, newKey(s, pool))
@@ -66,6 +72,25 @@ func New(pool string, keys *Keyring, o Options) (*Affinity, error) {
 		return nil, fmt.Errorf("affinity: cookie: %w", err)
 	}
 	return a, nil
+}
+
+// Begin makes a's clocks those of what outlives a configuration. It is called once a is in force.
+func (a *Affinity) Begin() { a.census.setWindow(time.Duration(a.idle) * time.Second) }
+
+// Honoured notes that the client of a valid token was served by the backend that the token names.
+func (a *Affinity) Honoured(t *Token, now time.Time) {
+	if a != nil {
+		a.census.seen(t, now)
+	}
+}
+
+// Pins is the number of clients that are pinned to a backend: those that came back to it within the idle time,
+// estimated (see Recent). A client that was only given a token does not count yet.
+func (a *Affinity) Pins(backend string, now time.Time) int {
+	if a == nil {
+		return 0
+	}
+	return a.census.count(backend, now)
 }
 
 func seconds(d, fallback time.Duration) int64 {
@@ -104,7 +129,7 @@ func (a *Affinity) Due(t *Token, pinned, answered *balance.Backend, now time.Tim
 func (a *Affinity) AppendSetCookie(dst []byte, t *Token, backend string, secure bool, now time.Time) []byte {
 	issued := now
 	if t.Valid && string(t.Backend) == backend {
-		issued = time.Unix(int64(t.issued), 0)
+		issued = time.UnixMicro(t.issued)
 	}
 	c := a.carrier(secure)
 	dst = append(dst, c.name...)

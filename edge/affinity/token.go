@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	version  = 1
-	headSize = 1 + 4 + 4 + 4 // version, key id, issued, last seen
+	version  = 2
+	headSize = 1 + 4 + 8 + 4 // version, key id, issued, last seen
 	maxID    = 255           // bytes of a backend id
 	maxRaw   = headSize + macSize + maxID
 	maxText  = (maxRaw*8 + 5) / 6
@@ -33,9 +33,10 @@ type Token struct {
 
 // claims are what a token's bytes say.
 type claims struct {
-	issued, seen uint32 // Unix seconds
-	id           [maxID]byte
-	size         int // of id
+	issued int64  // Unix microseconds: who was pinned is known by it
+	seen   uint32 // Unix seconds
+	id     [maxID]byte
+	size   int // of id
 }
 
 // Reset makes t ready for the next request.
@@ -81,7 +82,7 @@ func (a *Affinity) read(c *claims, text []byte) Fault {
 		return Malformed
 	}
 	n, err := encoding.Decode(buf[:], text)
-	if err != nil || n != encoding.DecodedLen(len(text)) || n <= headSize+macSize || buf[0] != version {
+	if err != nil || encoding.EncodedLen(n) != len(text) || n <= headSize+macSize || buf[0] != version {
 		return Malformed
 	}
 	fault := WrongKey
@@ -103,14 +104,14 @@ func (k *key) open(c *claims, head *[headSize]byte, rest []byte) bool {
 	c.size = copy(c.id[:], rest[macSize:])
 	k.hide(mac, c.id[:c.size])
 	want := k.sum(head, c.id[:c.size])
-	c.issued = binary.BigEndian.Uint32(head[5:])
-	c.seen = binary.BigEndian.Uint32(head[9:])
+	c.issued = int64(binary.BigEndian.Uint64(head[5:]))
+	c.seen = binary.BigEndian.Uint32(head[13:])
 	return subtle.ConstantTimeCompare(mac[:], want[:]) == 1
 }
 
 // age holds c against the two clocks.
 func (a *Affinity) age(c *claims, now int64) Fault {
-	issued, seen := int64(c.issued), int64(c.seen)
+	issued, seen := c.issued/1e6, int64(c.seen)
 	switch {
 	case issued > now+maxAhead || seen > now+maxAhead:
 		return Future
@@ -129,8 +130,8 @@ func (a *Affinity) Append(dst []byte, backend string, issued, seen time.Time) []
 	head := (*[headSize]byte)(raw[:])
 	head[0] = version
 	copy(head[1:], k.id[:])
-	binary.BigEndian.PutUint32(head[5:], uint32(issued.Unix()))
-	binary.BigEndian.PutUint32(head[9:], uint32(seen.Unix()))
+	binary.BigEndian.PutUint64(head[5:], uint64(issued.UnixMicro()))
+	binary.BigEndian.PutUint32(head[13:], uint32(seen.Unix()))
 	n := headSize + macSize
 	id := raw[n : n+copy(raw[n:], backend)]
 	mac := k.sum(head, id)

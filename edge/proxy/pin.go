@@ -33,6 +33,9 @@ func (x *Exchange) takeToken() {
 // keeps such an answer out of shared caches.
 func (x *Exchange) pin(f http1.Fields) http1.Fields {
 	a := x.route.Affinity
+	if x.pick.Pinned != nil && x.pick.Pinned.ID == x.backend.ID {
+		a.Honoured(&x.token, x.start)
+	}
 	if !x.decision.Pin || !a.Due(&x.token, x.pick.Pinned, x.backend, x.start) {
 		return f
 	}
