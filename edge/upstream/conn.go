@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"time"
 
 	"github.com/wedge-lb/wedge/edge/http1"
 )
@@ -51,6 +50,7 @@ func (c *conn) fits(now int64, s *Settings) bool {
 
 // handed tells whether c may serve the waiter it was handed to: it is looked at in any case.
 func (c *conn) handed(now int64, s *Settings) bool {
+	c.sock.readFor = s.ResponseTimeout
 	if !c.fits(now, s) || c.secure == nil && !c.sock.silent() {
 		return false
 	}
@@ -62,7 +62,7 @@ func (c *conn) handed(now int64, s *Settings) bool {
 // alone, as session tickets, is taken in.
 func (c *conn) quiet() bool {
 	var b [1]byte
-	c.sock.noWait = true
+	c.sock.noWait, c.sock.readFor = true, c.settings.ResponseTimeout
 	n, err := c.secure.Read(b[:])
 	c.sock.noWait = false
 	var wait wouldWait
@@ -90,7 +90,10 @@ func (c *conn) discard() {
 }
 
 // Read reads of the answer's body. Only its owner calls it, between the head and Close.
-func (c *conn) Read(p []byte) (int, error) { return c.body.Read(p) }
+func (c *conn) Read(p []byte) (int, error) {
+	c.sock.readFor = c.settings.BodyTimeout
+	return c.body.Read(p)
+}
 
 // Close ends the exchange: c goes back to its pool if both messages are complete and nothing came behind
 // them.
@@ -129,6 +132,3 @@ type ended struct{}
 
 func (ended) Read([]byte) (int, error) { return 0, io.EOF }
 func (ended) Close() error             { return nil }
-
-// timeouts sets how long the next reads and writes may wait.
-func (c *conn) timeouts(read, write time.Duration) { c.sock.readFor, c.sock.writeFor = read, write }

@@ -86,7 +86,7 @@ func (b *backend) connect(ctx context.Context, s *Settings) (*conn, error) {
 	if b.dialer.secure == nil {
 		return c, nil
 	}
-	sock.readFor, sock.writeFor = s.ConnectTimeout, s.ConnectTimeout
+	sock.secure, sock.readFor, sock.writeFor = true, s.ConnectTimeout, s.ConnectTimeout
 	secure := tls.Client(sock, b.dialer.secure)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = raw.Close()

@@ -47,7 +47,7 @@ func (c *conn) abandon() {
 
 // send writes the request, or queues it for the read of the answer, or writes the head and starts the sender.
 func (c *conn) send(r *http1.Request) *balance.Failure {
-	c.timeouts(c.settings.ResponseTimeout, c.settings.BodyTimeout)
+	c.sock.readFor, c.sock.writeFor = c.settings.ResponseTimeout, c.settings.BodyTimeout
 	c.out = http1.AppendRequest(c.out[:0], r)
 	if r.Length == 0 || r.Buffered != nil && len(r.Buffered) <= maxWhole {
 		c.out = appendWhole(c.out, r)
@@ -69,9 +69,9 @@ func (c *conn) send(r *http1.Request) *balance.Failure {
 }
 
 // doubtful tells whether c is to be looked at before it is used again: it has waited, or the answer before was
-// such that what came behind it was not seen.
+// such that what came behind it was not seen. Of TLS each read gives one record, whatever has come behind it.
 func (c *conn) doubtful() bool {
-	return c.reused && (c.blind || c.taken-c.idleSince >= checkAfter)
+	return c.reused && (c.blind || c.secure != nil || c.taken-c.idleSince >= checkAfter)
 }
 
 // blindly tells whether an answer ends without a read that would have shown what came right behind it: it has
@@ -112,7 +112,6 @@ func (c *conn) receive(r *http1.Request, a *http1.Response) *balance.Failure {
 		return f
 	}
 	c.rd.Pin(n)
-	c.sock.readFor = c.settings.BodyTimeout // the sender may be writing still
 	if a.Status == 101 {
 		return c.switched(r, a)
 	}
@@ -127,7 +126,7 @@ func (c *conn) receive(r *http1.Request, a *http1.Response) *balance.Failure {
 
 // head reads one head and gives its length. All of it must come within the time for an answer.
 func (c *conn) head(r *http1.Request, a *http1.Response) (int, *balance.Failure) {
-	c.sock.readFor = c.settings.ResponseTimeout // the sender may be writing still
+	limit := c.settings.ResponseTimeout
 	for {
 		if buf := c.rd.Buffered(); len(buf) > 0 {
 			n, err := c.parser.Response(buf, r.Method, a)
@@ -137,20 +136,22 @@ func (c *conn) head(r *http1.Request, a *http1.Response) (int, *balance.Failure)
 			if !errors.Is(err, http1.ErrIncomplete) {
 				return 0, c.failed(err, true)
 			}
-			c.sock.readFor = 0 // a part does not earn more time
+			limit = 0 // a part does not earn more time
 		}
-		if err := c.fill(); err != nil {
+		if err := c.fill(limit); err != nil {
 			return 0, c.failed(err, c.wrote())
 		}
 		c.answered = true
 	}
 }
 
-// fill reads once. While the request's body is being sent the backend may take its time to begin.
-func (c *conn) fill() error {
+// fill reads once, for at most d if that is not 0. While the request's body is being sent the backend may take
+// its time to begin.
+func (c *conn) fill(d time.Duration) error {
 	for {
+		c.sock.readFor = d
 		err := c.rd.Fill()
-		if err == nil || !timedOut(err) || c.sock.readFor == 0 || !c.sender.mayWait() {
+		if err == nil || !timedOut(err) || d == 0 || !c.sender.mayWait() {
 			return err
 		}
 	}

@@ -2,6 +2,8 @@ package upstream
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"os"
 
 	"github.com/wedge-lb/wedge/edge/balance"
@@ -12,6 +14,7 @@ var (
 	errTooMany1xx = errors.New("upstream: too many interim answers")
 	errNoUpgrade  = errors.New("upstream: a switch of protocols that was not asked for")
 	errStatus     = errors.New("upstream: a status that is none")
+	errNoNotify   = fmt.Errorf("upstream: TLS ended without close_notify: %w", io.ErrUnexpectedEOF)
 	errProtocol   = errors.New("upstream: the backend does not speak HTTP/2")
 )
 

@@ -65,6 +65,7 @@ func (s *socket) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	wait := s.readFor
 	if err := s.armRead(); err != nil {
 		return 0, err
 	}
@@ -83,13 +84,14 @@ func (s *socket) Read(p []byte) (int, error) {
 		if s.wrote += n; err != nil {
 			return 0, err
 		}
+		s.readFor = wait // it begins when all is written
 		return s.Read(p)
 	case s.inErr == syscall.EAGAIN:
 		return 0, wouldWait{}
 	case s.inErr != 0:
 		return 0, os.NewSyscallError("read", s.inErr)
 	case s.inN == 0:
-		return 0, io.EOF
+		return 0, s.end()
 	}
 	return s.inN, nil
 }

@@ -2,7 +2,10 @@
 
 package upstream
 
-import "net"
+import (
+	"io"
+	"net"
+)
 
 // direct is the plain form: reads and writes go through the connection.
 type direct struct {
@@ -43,7 +46,11 @@ func (s *socket) Read(p []byte) (int, error) {
 	if err := s.armRead(); err != nil {
 		return 0, err
 	}
-	return s.Conn.Read(p)
+	n, err := s.Conn.Read(p)
+	if err == io.EOF {
+		err = s.end()
+	}
+	return n, err
 }
 
 // Write writes all of p.

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"io"
 	"sync"
 
 	"github.com/wedge-lb/wedge/edge/balance"
@@ -26,8 +27,14 @@ func (c *conn) switched(r *http1.Request, a *http1.Response) *balance.Failure {
 	return nil
 }
 
-// Read gives first what came with the head.
-func (t *tunnel) Read(p []byte) (int, error) { return t.c.rd.Read(p) }
+// Read gives first what came with the head. The end of a raw stream is for its own protocol to tell from a cut.
+func (t *tunnel) Read(p []byte) (int, error) {
+	n, err := t.c.rd.Read(p)
+	if err == errNoNotify {
+		err = io.EOF
+	}
+	return n, err
+}
 
 func (t *tunnel) Write(p []byte) (int, error) { return t.c.write(p) }
 
