@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -131,4 +132,52 @@ func TestTrailersCannotSayWhatTheEdgeSays(t *testing.T) {
 		resp.Body.Close()
 		assert.Equal(t, http.Header{"X-Sum": {"1"}}, <-seen)
 	})
+}
+
+// An answer that comes before the end of the request's body says that the connection ends with it, so that a
+// client does not take what it sent behind for served.
+func TestAnEarlyAnswerSaysThatItIsTheLast(t *testing.T) {
+	early := func(c net.Conn, r *bufio.Reader) {
+		q, err := http.ReadRequest(r)
+		if err != nil {
+			return
+		}
+		fmt.Fprintf(c, "HTTP/1.1 %s Early\r\nContent-Length: 2\r\n\r\nok", q.URL.Path[1:])
+		io.Copy(io.Discard, r)
+	}
+	r := start(t, pool(scripted(t, early), "builtin/stateless", "{}")+
+		"  - { hosts: [lb.test], routes: [{ pool: p }] }\n  - { hosts: [plain.test], tls: off, routes: [{ pool: p }] }\n")
+	const next = "GET /200 HTTP/1.1\r\nHost: none.test\r\n\r\n"
+	for name, tt := range map[string]struct{ path, rest, status string }{
+		"417 instead of 100":  {"/417", "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n", "417"},
+		"413 instead of 100":  {"/413", "Expect: 100-continue\r\nContent-Length: 500000\r\n\r\n", "413"},
+		"200 instead of 100":  {"/200", "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n", "200"},
+		"413 in the middle":   {"/413", "Content-Length: 50000\r\n\r\npart", "413"},
+		"a bad chunk":         {"/200", "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", "(400|200)"},
+		"404 to a large body": {"/", "X-Host: none\r\nContent-Length: 500000\r\n\r\n", "(404|421)"},
+	} {
+		for _, w := range h1Ways(r) {
+			t.Run(name+", "+w.name, func(t *testing.T) {
+				host := map[string]string{"plain": "plain.test", "TLS": "lb.test"}[w.name]
+				if strings.HasPrefix(tt.rest, "X-Host") {
+					host = "none.test"
+				}
+				c := w.dial(t)
+				defer c.Close()
+				require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+				fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: %s\r\n%s", tt.path, host, tt.rest)
+				in := bufio.NewReader(c)
+				a, err := http.ReadResponse(in, nil)
+				require.NoError(t, err)
+				assert.Regexp(t, tt.status, a.Status)
+				assert.True(t, a.Close)
+				_, err = io.ReadAll(a.Body)
+				require.NoError(t, err)
+				io.WriteString(c, next)
+				require.NoError(t, c.(interface{ CloseWrite() error }).CloseWrite())
+				rest, _ := io.ReadAll(in)
+				assert.Empty(t, string(rest))
+			})
+		}
+	}
 }

@@ -166,7 +166,15 @@ func TestTheBodyThatCameWithTheHeadIsBuffered(t *testing.T) {
 }
 
 func TestBodiesInPiecesOfAnySizeArrive(t *testing.T) {
-	e := start(t, echo)
+	e := start(t, func(x *proxy.Exchange) {
+		var all []byte
+		if x.Request.Body != nil {
+			var err error
+			all, err = io.ReadAll(x.Request.Body)
+			assert.NoError(t, err)
+		}
+		answer(x, 200, string(all))
+	})
 	body := make([]byte, 80<<10)
 	for i := range body {
 		body[i] = byte(i * 7 / 3)
@@ -302,6 +310,58 @@ func TestAnAnswerInsteadOfContinueClosesTheConnection(t *testing.T) {
 	write(t, c, "GET /") // might be the body
 	require.NoError(t, c.CloseWrite())
 	closed(t, r)
+}
+
+func TestAnAnswerBeforeTheEndOfTheBodySaysIfTheConnectionEnds(t *testing.T) {
+	e := start(t, func(x *proxy.Exchange) {
+		switch string(x.Request.Path) {
+		case "/some":
+			x.Request.Body.Read(make([]byte, 1))
+		case "/all":
+			io.Copy(io.Discard, x.Request.Body)
+		case "/on":
+			x.Reply.Inform(100, nil)
+		}
+		answer(x, 413, string(x.Request.Path))
+	})
+	const sized, small = "Content-Length: 100000\r\n\r\n", "Content-Length: 20000\r\n\r\n"
+	for name, tt := range map[string]struct {
+		path, rest string // what follows the head's first two lines
+		ends       bool
+	}{
+		"a part was read":           {"/some", small + "part", true},
+		"large and unread":          {"/none", sized + "part", true},
+		"chunked and unread":        {"/none", chunks + "\r\n4\r\npart\r\n", true},
+		"chunked and read in part":  {"/some", chunks + "\r\n4\r\npart\r\n", true},
+		"a bad chunk":               {"/all", chunks + "\r\n4\r\npart\r\nx", true},
+		"not told to go on":         {"/none", "Expect: 100-continue\r\n" + small, true},
+		"told to go on, but unread": {"/on", "Expect: 100-continue\r\n" + small, true},
+		"small and unread":          {"/none", small + strings.Repeat("x", 20000), false},
+		"small and here":            {"/none", "Content-Length: 3\r\n\r\nabc", false},
+		"read":                      {"/all", sized + strings.Repeat("x", 100000), false},
+		"chunked and read":          {"/all", chunks + "\r\n4\r\npart\r\n0\r\n\r\n", false},
+	} {
+		for w, c := range map[string]net.Conn{"plain": e.dial(), "TLS": e.dialTLS("http/1.1")} {
+			t.Run(name+", "+w, func(t *testing.T) {
+				write(t, c, "POST "+tt.path+" HTTP/1.1\r\nHost: h\r\n"+tt.rest)
+				r := bufio.NewReader(c)
+				a, body := receive(t, r, "POST")
+				if a.StatusCode == 100 {
+					a, body = receive(t, r, "POST")
+				}
+				assert.Equal(t, tt.path, body)
+				assert.Equal(t, tt.ends, a.Close)
+				write(t, c, "GET /next HTTP/1.1\r\nHost: h\r\n\r\n")
+				if !tt.ends {
+					_, body = receive(t, r, "GET")
+					assert.Equal(t, "/next", body)
+					return
+				}
+				require.NoError(t, c.(interface{ CloseWrite() error }).CloseWrite())
+				closed(t, r)
+			})
+		}
+	}
 }
 
 func TestClosingTheBodyWakesItsReader(t *testing.T) {

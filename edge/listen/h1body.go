@@ -18,8 +18,9 @@ type h1Body struct {
 	whole   wholeBody
 	memory  []byte      // where a small body is gathered
 	ahead   []byte      // of memory: what was gathered of a body that had not arrived whole, and is unread
-	touched atomic.Bool // the Handler has read of it, or told the client to go on
+	touched atomic.Bool // the Handler has read of it
 	done    atomic.Bool // Read gave an error
+	ended   atomic.Bool // all of it has been read
 	slow    bool        // its deadline has passed
 }
 
@@ -27,18 +28,19 @@ type h1Body struct {
 func (b *h1Body) start() {
 	h, r := b.h, &b.h.x.Request
 	b.Body.Start(&h.in, h.parser.Framing, r.Length, h.parser.Limits)
-	b.touched.Store(false)
-	b.done.Store(false)
-	b.slow = false
 	if h.parser.Framing == http1.None {
 		return
 	}
+	b.touched.Store(false)
+	b.done.Store(false)
+	b.ended.Store(false)
+	b.slow = false
 	all, ok := b.Whole()
 	if !ok && h.parser.Framing == http1.Sized && r.Length <= bodySize && !h.parser.Expect {
 		all, ok = b.gather(int(r.Length))
 	}
 	if ok {
-		b.touched.Store(true)
+		b.ended.Store(true)
 		r.Buffered, b.whole.left, r.Body = all, all, &b.whole
 		return
 	}
@@ -89,10 +91,19 @@ func (b *h1Body) Read(p []byte) (int, error) {
 	b.h.conn.socket.pace(true)
 	n, err := b.Body.Read(p)
 	if err != nil {
+		b.ended.Store(err == io.EOF)
 		b.done.Store(true)
 		b.note(err)
 	}
 	return n, err
+}
+
+// remains tells, when the answer begins, that the connection has to end with it: there may be more of the
+// body, and it is not so that nobody reads it and it is little enough to be skipped.
+func (b *h1Body) remains() bool {
+	p, x := &b.h.parser, &b.h.x
+	return p.Framing != http1.None && !b.ended.Load() &&
+		(p.Expect || b.touched.Load() || x.Offered() || p.Framing == http1.Chunked || x.Request.Length > drainBytes)
 }
 
 // note counts a body that was too slow, once.
@@ -117,7 +128,7 @@ func (b *h1Body) drained() bool {
 	if b.Ended() {
 		return true
 	}
-	if b.h.parser.Expect && !b.touched.Load() || b.h.reply.closing || b.h.conn.socket.interrupted.Load() {
+	if b.h.reply.closing || b.h.conn.socket.interrupted.Load() {
 		return false
 	}
 	b.h.conn.socket.pace(false)

@@ -76,9 +76,6 @@ func (r *h1Reply) Inform(status int, f http1.Fields) error {
 	if r.state != replyNone {
 		return errOrder
 	}
-	if status == http.StatusContinue {
-		r.h.body.touched.Store(true)
-	}
 	if r.h.parser.Old {
 		return nil
 	}
@@ -101,8 +98,7 @@ func (r *h1Reply) Head(status int, f http1.Fields, length int64) error {
 	if r.bare {
 		r.left = 0
 	}
-	if length < 0 && !r.bare && old || h.server().draining.Load() ||
-		h.parser.Expect && !h.body.touched.Load() {
+	if length < 0 && !r.bare && old || h.server().draining.Load() || h.body.remains() {
 		r.closing = true
 	}
 	r.buffer()

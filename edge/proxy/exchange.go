@@ -104,6 +104,10 @@ func (x *Exchange) Reset() {
 	x.Begun, x.Ended = time.Time{}, time.Time{}
 }
 
+// Offered tells whether the request was handed on to a backend, whose sender may be reading its Body. Only the
+// goroutine that answers may call it.
+func (x *Exchange) Offered() bool { return len(x.tried) > 0 }
+
 // begin forgets the exchange before and keeps its memory.
 func (x *Exchange) begin(g *Generation) {
 	if x.Begun.IsZero() {
