@@ -5,8 +5,7 @@ import "bytes"
 // defaultUrgency is that of requests which do not tell (RFC 9218 4.1).
 const defaultUrgency = 3
 
-// parsePriority reads what it knows of a Priority field's value (RFC 9218 4), in no more than ASCII order of
-// its members: the last of a name counts.
+// parsePriority reads what it knows of a Priority field's value (RFC 9218 4): the last member of a name counts.
 func parsePriority(value []byte) (urgency int8, incremental bool) {
 	urgency = defaultUrgency
 	for member := range bytes.SplitSeq(value, []byte{','}) {
