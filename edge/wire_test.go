@@ -181,3 +181,61 @@ func TestAnEarlyAnswerSaysThatItIsTheLast(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAnswerOfWhichNothingCouldBeSentIsABadGateway(t *testing.T) {
+	const head = "HTTP/1.1 200 OK\r\nX-Its: own\r\nTransfer-Encoding: chunked\r\n\r\n"
+	for name, tt := range map[string]struct {
+		first, then string
+		status      int
+	}{
+		"a bad chunk with the head":    {head + "xyz\r\n", "", 502},
+		"a bad chunk behind the head":  {head, "xyz\r\n", 502},
+		"the end behind the head":      {head, "", 502},
+		"a sized body that is missing": {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", "", 502},
+		"nothing for long":             {head, "wait", 504},
+	} {
+		r := start(t, strings.Replace(pool(scripted(t, func(c net.Conn, r *bufio.Reader) {
+			if _, err := http.ReadRequest(r); err != nil {
+				return
+			}
+			io.WriteString(c, tt.first)
+			if tt.then == "wait" {
+				io.Copy(io.Discard, r)
+				return
+			}
+			<-time.After(20 * time.Millisecond)
+			io.WriteString(c, tt.then)
+		}), "builtin/stateless", "{}"), "strategy: s\n", "strategy: s\n    upstream: { body_timeout: 300ms }\n", 1))
+		each(t, r, func(t *testing.T, c *http.Client, url string) {
+			resp, err := c.Get(url)
+			require.NoError(t, err, name)
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			require.NoError(t, err, name)
+			assert.Equal(t, tt.status, resp.StatusCode, name)
+			assert.Contains(t, string(body), "request id: ")
+			assert.Empty(t, resp.Header.Get("X-Its"))
+			assert.EqualValues(t, len(body), resp.ContentLength)
+		})
+	}
+}
+
+func TestAnAnswerOfWhichAPartWasSentIsCut(t *testing.T) {
+	r := start(t, pool(scripted(t, func(c net.Conn, r *bufio.Reader) {
+		if _, err := http.ReadRequest(r); err != nil {
+			return
+		}
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n")
+		<-time.After(50 * time.Millisecond)
+		io.WriteString(c, "xyz\r\n")
+	}), "builtin/stateless", "{}"))
+	each(t, r, func(t *testing.T, c *http.Client, url string) {
+		resp, err := c.Get(url)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		assert.Error(t, err)
+		assert.Equal(t, 200, resp.StatusCode)
+		assert.Equal(t, "part", string(body))
+	})
+}

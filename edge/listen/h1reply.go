@@ -41,6 +41,7 @@ type h1Reply struct {
 	chunked bool
 	bare    bool  // the answer has no body: HEAD, 204, 304
 	closing bool  // the connection ends with this answer
+	held    bool  // nothing has been sent since the head was given
 	left    int64 // of the declared body; Unknown = not declared
 	tunnel  *tunnel
 }
@@ -110,8 +111,19 @@ func (r *h1Reply) Head(status int, f http1.Fields, length int64) error {
 	if h.parser.Framing == http1.Chunked {
 		h.conn.socket.patient.Store(true)
 	}
-	r.state = replyHead
+	r.state, r.held = replyHead, true
 	return nil
+}
+
+// Retract takes back what was gathered.
+func (r *h1Reply) Retract() bool {
+	if r.state != replyHead || !r.held {
+		return false
+	}
+	r.start()
+	r.out = r.out[:0]
+	r.h.conn.socket.patient.Store(false)
+	return true
 }
 
 // bodiless tells whether an answer has no body (RFC 9110 6.4.1).
@@ -238,7 +250,7 @@ func (r *h1Reply) send(p []byte) error {
 	default:
 		err = r.sendBoth(p)
 	}
-	r.out = r.out[:0]
+	r.out, r.held = r.out[:0], false
 	if err != nil {
 		if timedOut(err) {
 			r.h.server().counters.timedOut.Add(1)

@@ -19,6 +19,7 @@ type h3Reply struct {
 	state uint8
 	bare  bool  // the answer has no body: HEAD, 204, 304
 	wrote bool  // something has been sent
+	held  bool  // nothing has been sent since the head was given
 	left  int64 // of the declared body; Unknown = not declared
 	data  int   // where in out a DATA frame begins whose length is not known yet; -1 = nowhere
 	pace  pace
@@ -72,7 +73,7 @@ func (r *h3Reply) Head(status int, f http1.Fields, length int64) error {
 	if r.state != replyNone {
 		return errOrder
 	}
-	r.state = replyHead
+	r.state, r.held = replyHead, true
 	r.st.answered.Store(true)
 	r.bare = bodiless(string(r.st.x.Request.Method) == "HEAD", status)
 	r.left = length
@@ -87,6 +88,16 @@ func (r *h3Reply) Head(status int, f http1.Fields, length int64) error {
 		r.out = appendDataHead(r.out, r.left)
 	}
 	return nil
+}
+
+// Retract takes back what was gathered.
+func (r *h3Reply) Retract() bool {
+	if r.state != replyHead || !r.held {
+		return false
+	}
+	r.state, r.bare, r.left, r.data, r.out = replyNone, false, 0, -1, r.out[:0]
+	r.st.answered.Store(false)
+	return true
 }
 
 // Write gathers p, or sends it with what is gathered.
@@ -189,7 +200,7 @@ func (r *h3Reply) send(p []byte) error {
 		err = r.sendBoth(p)
 		r.pace.moved(n, r.st.writes.end())
 	}
-	r.out, r.wrote = r.out[:0], true
+	r.out, r.wrote, r.held = r.out[:0], true, false
 	if err != nil {
 		r.Cut()
 	}

@@ -17,6 +17,7 @@ type streamReply struct {
 	w       http.ResponseWriter
 	control http.ResponseController
 	state   uint8
+	status  int // of a head that was given, and not to w yet; 0 = none
 	bare    bool
 	left    int64 // of the declared length; Unknown = not declared
 	pending int   // bytes that the ResponseWriter may hold back
@@ -73,8 +74,27 @@ func (r *streamReply) Head(status int, f http1.Fields, length int64) error {
 	if r.st.owner.server.draining.Load() {
 		h["Connection"] = []string{"close"} // never sent: it makes x/net say GOAWAY
 	}
-	r.w.WriteHeader(status)
+	r.status = status
 	return nil
+}
+
+// Retract takes back a head that w was not given yet.
+func (r *streamReply) Retract() bool {
+	if r.state != replyHead || r.status == 0 {
+		return false
+	}
+	r.state, r.status = replyNone, 0
+	r.st.answered.Store(false)
+	clear(r.w.Header())
+	return true
+}
+
+// begin gives w the head.
+func (r *streamReply) begin() {
+	if r.status != 0 {
+		r.w.WriteHeader(r.status)
+		r.status = 0
+	}
 }
 
 // Write sends p, or leaves it with the ResponseWriter.
@@ -92,6 +112,7 @@ func (r *streamReply) Write(p []byte) (int, error) {
 	if r.left > 0 {
 		r.left -= int64(len(p))
 	}
+	r.begin()
 	if r.pending += len(p); r.pending <= heldBack {
 		return r.w.Write(p)
 	}
@@ -107,6 +128,7 @@ func (r *streamReply) Flush() error {
 	if r.state != replyHead {
 		return errOrder
 	}
+	r.begin()
 	r.st.writes.begin(time.Now(), max(r.pace.left, 0))
 	err := r.control.Flush()
 	r.pace.moved(r.pending, r.st.writes.end())
@@ -123,6 +145,7 @@ func (r *streamReply) End(trailers http1.Fields) error {
 		r.Cut()
 		return io.ErrUnexpectedEOF
 	}
+	r.begin()
 	for i := range trailers {
 		if http1.TrailerAllowed(trailers[i].Name) {
 			addFields(r.w.Header(), http.TrailerPrefix, trailers[i:i+1])

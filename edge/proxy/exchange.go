@@ -40,6 +40,10 @@ type Reply interface {
 	Cut()
 }
 
+// A Retractor is a Reply that can take back a final answer of which nothing was sent, so that another may be
+// given. It is false, and nothing has changed, if something was sent.
+type Retractor interface{ Retract() bool }
+
 // A Guard is what a TLS handshake proved: it tells which hosts' requests may use the connection. A request for
 // another is answered 421 (RFC 9110 15.5.20).
 // It is compared, so it should be a pointer.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"sync"
 
 	"github.com/wedge-lb/wedge/edge/balance"
@@ -97,6 +98,9 @@ func (p *Proxy) copyThrough(x *Exchange, buf []byte) {
 // endBody completes the answer, or cuts it if the backend's was cut short: a part must not look whole.
 func (p *Proxy) endBody(x *Exchange, err error) {
 	if !errors.Is(err, io.EOF) {
+		if p.replace(x, err) {
+			return
+		}
 		x.result.Kind = balance.Reset
 		x.reason = "answer_cut_short"
 		x.Reply.Cut()
@@ -109,6 +113,26 @@ func (p *Proxy) endBody(x *Exchange, err error) {
 	if x.Reply.End(trailers) != nil {
 		x.clientLeft()
 	}
+}
+
+// replace answers with an error page instead of what cannot be completed, if the client has seen nothing of it.
+func (p *Proxy) replace(x *Exchange, err error) bool {
+	r, ok := x.Reply.(Retractor)
+	if !ok || x.Abort.Aborted() || !r.Retract() {
+		return false
+	}
+	f := &balance.Failure{Kind: balance.Reset, Sent: true, Err: err}
+	var bad *http1.Error
+	switch {
+	case errors.As(err, &bad):
+		f.Kind = balance.BadAnswer
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		f.Kind = balance.TimedOut
+	}
+	x.result.Kind, x.out = f.Kind, 0
+	x.backend.Metrics.Failed(x.Shard, f.Kind.String())
+	p.refuse(x, f)
+	return true
 }
 
 func (x *Exchange) clientLeft() {
