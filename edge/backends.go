@@ -28,11 +28,20 @@ func planBackends(c *config.Config, pools map[string]*poolPlan) (
 		settings[name] = upstream.Settings{
 			Protocol: up.Protocol, ConnectTimeout: up.ConnectTimeout, ResponseTimeout: up.ResponseTimeout,
 			BodyTimeout:    up.BodyTimeout,
-			MaxConnections: up.MaxConnections, TLS: secure,
+			MaxConnections: up.MaxConnections, Queue: queueOf(up), QueueTimeout: up.QueueTimeout,
+			MaxIdle: up.MaxIdle, IdleTimeout: up.IdleTimeout, Lifetime: up.Lifetime, TLS: secure,
 		}
 		checks = append(checks, healthConfig(p, settings[name].ClientTLS()))
 	}
 	return settings, checks, errors.Join(faults...)
+}
+
+// queueOf is how many requests may wait: none if the file says 0, which for upstream is its default.
+func queueOf(up config.Upstream) int {
+	if up.Queue == 0 {
+		return -1
+	}
+	return up.Queue
 }
 
 func healthConfig(p *poolPlan, secure *tls.Config) health.Config {

@@ -21,7 +21,7 @@ type backend struct {
 
 	mu      sync.Mutex
 	idle    []*conn // the one used last at the end
-	waiting []*waiter
+	waiting queue
 	buffers [][]byte // of body senders, free
 	open    int      // connections being made, in use and idle
 	closed  bool
@@ -130,8 +130,12 @@ func (b *backend) take(r *http1.Request, fresh bool) (*conn, *balance.Failure) {
 		old.closeSocket()
 		return b.dial(r, s) // in its place
 	}
+	if b.waiting.length >= s.Queue {
+		b.mu.Unlock()
+		return nil, &balance.Failure{Kind: balance.Busy, Err: errQueue}
+	}
 	w := newWaiter()
-	b.waiting = append(b.waiting, w)
+	b.waiting.add(w)
 	b.mu.Unlock()
 	return b.wait(w, r, s)
 }
@@ -149,7 +153,7 @@ func (b *backend) give(c *conn, now int64) {
 	s := b.settings.Load()
 	c.idleSince = now
 	b.mu.Lock()
-	if w := b.nextLocked(); w != nil {
+	if w := b.waiting.take(); w != nil {
 		b.mu.Unlock()
 		w.got <- c
 		return
@@ -170,7 +174,7 @@ func (b *backend) give(c *conn, now int64) {
 func (b *backend) leave() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if w := b.nextLocked(); w != nil {
+	if w := b.waiting.take(); w != nil {
 		w.got <- nil // its place is the waiter's
 		return
 	}
@@ -229,7 +233,7 @@ func (b *backend) close() {
 func (b *backend) stat() Stat {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return Stat{Pool: b.key.pool.Name(), Address: b.key.address, Open: b.open, Idle: len(b.idle),
+	return Stat{Pool: b.key.pool.Name(), Address: b.key.address, Open: b.open, Idle: len(b.idle), Waiting: b.waiting.length,
 		Dialed: b.dialed, Reused: b.reused}
 }
 

@@ -20,6 +20,7 @@ type Settings struct {
 	QueueTimeout    time.Duration // for a free connection when all are in use; default 5s
 	MaxConnections  int           // to one backend, HTTP/1.1 only; default 1024
 	MaxIdle         int           // connections that wait, for one backend; default 512
+	Queue           int           // requests that may wait for one of them; default 1024, below 0 = none
 	Limits          http1.Limits  // of answers
 	// TLS is for backends whose scheme is https. Default: the system's roots, the backend's host as the name,
 	// TLS 1.2 and up. It must not be changed afterwards.
@@ -42,11 +43,13 @@ func (s Settings) withDefaults() Settings {
 			*d.v = d.def
 		}
 	}
-	if s.MaxConnections == 0 {
-		s.MaxConnections = 1024
-	}
-	if s.MaxIdle == 0 {
-		s.MaxIdle = 512
+	for _, n := range []struct {
+		v   *int
+		def int
+	}{{&s.Queue, 1024}, {&s.MaxConnections, 1024}, {&s.MaxIdle, 512}} {
+		if *n.v == 0 {
+			*n.v = n.def
+		}
 	}
 	s.Limits = s.Limits.WithDefaults()
 	if s.TLS == nil {

@@ -200,6 +200,7 @@ func (t *Transport) Close() {
 type Stat struct {
 	Pool, Address string
 	Open, Idle    int    // connections now; of HTTP/2, Idle is 0
+	Waiting       int    // requests that wait for one
 	Dialed        uint64 // connections ever made
 	Reused        uint64 // HTTP/1.1 requests sent on a connection that had served before
 }

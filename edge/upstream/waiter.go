@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/wedge-lb/wedge/edge/balance"
@@ -11,26 +10,67 @@ import (
 
 // A waiter stands in the queue of a backend whose connections are all in use.
 type waiter struct {
-	got  chan *conn    // has room for one: a connection, or nil = the place to make one
-	gone chan struct{} // closed when the client has left
+	got        chan *conn    // has room for one: a connection, or nil = the place to make one
+	gone       chan struct{} // closed when the client has left
+	prev, next *waiter
+	queued     bool
 }
 
-func newWaiter() *waiter { return &waiter{make(chan *conn, 1), make(chan struct{})} }
+func newWaiter() *waiter { return &waiter{got: make(chan *conn, 1), gone: make(chan struct{})} }
 
 // Interrupt ends the wait.
 func (w *waiter) Interrupt() { close(w.gone) }
 
-// nextLocked takes the first waiter out of the queue, nil if there is none.
-func (b *backend) nextLocked() *waiter {
-	if len(b.waiting) == 0 {
-		return nil
+// A queue is the waiters of one backend, the first come first. Its owner's mu guards it.
+type queue struct {
+	first, last *waiter
+	length      int
+}
+
+func (q *queue) add(w *waiter) {
+	w.prev, w.queued = q.last, true
+	if q.last == nil {
+		q.first = w
+	} else {
+		q.last.next = w
 	}
-	w := b.waiting[0]
-	b.waiting = slices.Delete(b.waiting, 0, 1)
+	q.last = w
+	q.length++
+}
+
+// take takes the first out, nil if there is none.
+func (q *queue) take() *waiter {
+	w := q.first
+	if w != nil {
+		q.remove(w)
+	}
 	return w
 }
 
-var errBusy = errors.New("upstream: all connections are in use")
+// remove takes w out. It is false if w was out already.
+func (q *queue) remove(w *waiter) bool {
+	if !w.queued {
+		return false
+	}
+	if w.prev == nil {
+		q.first = w.next
+	} else {
+		w.prev.next = w.next
+	}
+	if w.next == nil {
+		q.last = w.prev
+	} else {
+		w.next.prev = w.prev
+	}
+	w.prev, w.next, w.queued = nil, nil, false
+	q.length--
+	return true
+}
+
+var (
+	errBusy  = errors.New("upstream: all connections are in use")
+	errQueue = errors.New("upstream: all connections are in use, and so many requests wait as may")
+)
 
 func (b *backend) wait(w *waiter, r *http1.Request, s *Settings) (*conn, *balance.Failure) {
 	if !r.Abort.Attach(w) {
@@ -62,12 +102,11 @@ func (b *backend) wait(w *waiter, r *http1.Request, s *Settings) (*conn, *balanc
 // giveUp leaves the queue, and passes on what may have come at the last moment.
 func (b *backend) giveUp(w *waiter) {
 	b.mu.Lock()
-	if i := slices.Index(b.waiting, w); i >= 0 {
-		b.waiting = slices.Delete(b.waiting, i, i+1)
-		b.mu.Unlock()
+	left := b.waiting.remove(w)
+	b.mu.Unlock()
+	if left {
 		return
 	}
-	b.mu.Unlock()
 	if c := <-w.got; c != nil {
 		b.give(c, b.t.now())
 	} else {
