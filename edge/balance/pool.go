@@ -17,10 +17,12 @@ type Pool struct {
 	// observer hears of every attempt; nil = nobody.
 	observer atomic.Pointer[ResultFunc]
 
-	mu       sync.Mutex
-	specs    []Spec
-	status   map[string]*status
-	watchers map[chan<- struct{}]struct{}
+	mu     sync.Mutex
+	specs  []Spec
+	status map[string]*status
+	// overrides are an operator's words by id: also those of ids that the pool does not have now.
+	overrides map[string]Override
+	watchers  map[chan<- struct{}]struct{}
 }
 
 // A ResultFunc hears the result of one attempt at a backend, on the request's goroutine.
@@ -28,15 +30,17 @@ type ResultFunc func(b *Backend, r *Result)
 
 // status is what the process knows of a backend id beside its spec; guarded by the pool's mu but for load.
 type status struct {
-	load     *Load
-	override *Condition
-	down     bool // the probes' word
-	ejected  bool // the requests' word
+	load    *Load
+	down    bool // the probes' word
+	ejected bool // the requests' word
 }
 
 // NewPool makes an empty pool.
 func NewPool(name string) *Pool {
-	p := &Pool{name: name, status: map[string]*status{}, watchers: map[chan<- struct{}]struct{}{}}
+	p := &Pool{
+		name: name, status: map[string]*status{}, overrides: map[string]Override{},
+		watchers: map[chan<- struct{}]struct{}{},
+	}
 	p.current.Store(newSet(0, nil))
 	return p
 }
@@ -50,8 +54,8 @@ func (p *Pool) Set() *Set { return p.current.Load() }
 // Retry tells whether one more attempt is within the pool's budget for retries, percent of its requests.
 func (p *Pool) Retry(percent int, now time.Time) bool { return p.budget.Take(p.Set(), percent, now) }
 
-// Update replaces the backends. What is known of an id that stays is kept; an id that leaves is forgotten,
-// though requests in progress still count on the row they hold. IDs must be distinct.
+// Update replaces the backends. What is known of an id that stays is kept; an id that leaves is forgotten but
+// for an operator's word, though requests in progress still count on the row they hold. IDs must be distinct.
 func (p *Pool) Update(specs []Spec) {
 	specs = weighed(specs)
 	p.mu.Lock()
@@ -91,7 +95,7 @@ func (p *Pool) Preview(specs []Spec) *Set {
 		if st == nil {
 			st = &status{load: new(Load)}
 		}
-		rows[i] = Backend{Spec: s, State: st.state(s.Condition), Pool: p, load: st.load}
+		rows[i] = p.rowLocked(s, st)
 	}
 	return newSet(p.current.Load().Version+1, rows)
 }
@@ -106,11 +110,6 @@ func (p *Pool) sameLocked(specs []Spec) bool {
 		}
 	}
 	return true
-}
-
-// SetCondition overrides the configured condition of a backend; nil takes the override back.
-func (p *Pool) SetCondition(id string, c *Condition) error {
-	return p.change(id, func(st *status) { st.override = c })
 }
 
 // SetUp records the word of the probes. A new backend is up until they say otherwise.
@@ -140,8 +139,7 @@ func (p *Pool) change(id string, edit func(*status)) error {
 func (p *Pool) publishLocked() {
 	rows := make([]Backend, len(p.specs))
 	for i, s := range p.specs {
-		st := p.status[s.ID]
-		rows[i] = Backend{Spec: s, State: st.state(s.Condition), Pool: p, load: st.load}
+		rows[i] = p.rowLocked(s, p.status[s.ID])
 	}
 	p.current.Store(newSet(p.current.Load().Version+1, rows))
 	for c := range p.watchers {
@@ -152,11 +150,7 @@ func (p *Pool) publishLocked() {
 	}
 }
 
-func (st *status) state(configured Condition) State {
-	c := configured
-	if st.override != nil {
-		c = *st.override
-	}
+func (st *status) state(c Condition) State {
 	switch {
 	case c == Maintenance:
 		return StateMaintenance
@@ -188,7 +182,7 @@ type Status struct {
 	ID, Address, Zone string
 	Weight            uint32
 	State             State
-	Override          bool // the condition is an operator's, not the configuration's
+	Override          bool // condition or weight are an operator's, not the configuration's
 	Down, Ejected     bool
 	InFlight          int64
 	Latency           time.Duration
@@ -205,7 +199,7 @@ func (p *Pool) Status() []Status {
 		st := p.status[b.ID]
 		list[i] = Status{
 			ID: b.ID, Address: b.Address, Zone: b.Zone, Weight: b.Weight, State: b.State,
-			Override: st.override != nil, Down: st.down, Ejected: st.ejected,
+			Override: p.overrides[b.ID] != Override{}, Down: st.down, Ejected: st.ejected,
 			InFlight: b.load.InFlight(), Latency: b.load.Latency(),
 		}
 	}

@@ -16,10 +16,12 @@ const (
 	BadAnswer                  // the bytes were not an answer we accept
 	ClientGone                 // the client left; nothing is said of the backend
 	Busy                       // no connection was free in time
+	Severed                    // an operator had the connection ended; nothing is said of the backend
 	BadRequestBody             // the client's body was malformed or too slow; nothing is said of the backend
 )
 
-var kindNames = [...]string{"", "connect", "timeout", "reset", "protocol", "client_gone", "busy", "request_body"}
+var kindNames = [...]string{"", "connect", "timeout", "reset", "protocol", "client_gone", "busy", "severed",
+	"request_body"}
 
 func (k Kind) String() string { return kindNames[k] }
 

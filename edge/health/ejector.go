@@ -62,7 +62,7 @@ func (e *ejector) result(b *balance.Backend, r *balance.Result) {
 	switch r.Kind {
 	case balance.ConnectFailed:
 		e.failed(b)
-	case balance.ClientGone, balance.Busy, balance.BadRequestBody:
+	case balance.ClientGone, balance.Busy, balance.BadRequestBody, balance.Severed:
 		// nothing is said of the backend
 	default: // it was connected to
 		if m := (*e.marks.Load())[b.ID]; m != nil && m.failures.Load() != 0 {

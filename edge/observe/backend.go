@@ -4,7 +4,7 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // reasons are why an attempt at a backend gave no answer; the last is for any other.
 var reasons = [...]string{
-	"connect", "timeout", "reset", "protocol", "client_gone", "busy", "request_body", "other",
+	"connect", "timeout", "reset", "protocol", "client_gone", "busy", "severed", "request_body", "other",
 }
 
 // A Backend counts the attempts at one backend. Any number of goroutines may use it; a nil *Backend counts

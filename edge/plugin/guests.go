@@ -114,7 +114,8 @@ func (g *Guests) discard(i *instance) {
 // Observe tells an instance how a request went; it implements balance.Observer. If none is free, or the
 // guest does not observe, nothing happens.
 func (g *Guests) Observe(r *balance.Result) {
-	if !g.Observes() || r.Kind == balance.ClientGone || r.Kind == balance.BadRequestBody {
+	if !g.Observes() || r.Kind == balance.ClientGone || r.Kind == balance.BadRequestBody ||
+		r.Kind == balance.Severed {
 		return
 	}
 	i := g.free.take()

@@ -31,9 +31,10 @@ func (p *Proxy) forward(x *Exchange) {
 	}
 }
 
-// again tells whether another backend may be tried: nothing of the request was sent, and there is one left.
+// again tells whether another backend may be tried: nothing of the request was sent, or an operator ended the
+// exchange and the request can be repeated, and there is one left.
 func (p *Proxy) again(x *Exchange, f *balance.Failure, attempt uint32) bool {
-	if f.Sent || f.Kind == balance.ClientGone || f.Kind == balance.BadRequestBody || x.expired() {
+	if f.Sent && !(f.Kind == balance.Severed && x.repeatable()) || f.Kind == balance.ClientGone || f.Kind == balance.BadRequestBody || x.expired() {
 		return false
 	}
 	pool := x.route.Pool
@@ -52,6 +53,19 @@ func (x *Exchange) repeat() bool {
 	return true
 }
 
+// repeatable tells whether the request is idempotent and at hand whole (RFC 9110 9.2.2).
+func (x *Exchange) repeatable() bool {
+	r := &x.Request
+	if r.Length != 0 && r.Buffered == nil || r.Upgrade != nil {
+		return false
+	}
+	switch string(r.Method) {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return false
+}
+
 func (p *Proxy) refuse(x *Exchange, f *balance.Failure) {
 	status := statusOf[f.Kind]
 	switch {
@@ -66,7 +80,7 @@ func (p *Proxy) refuse(x *Exchange, f *balance.Failure) {
 		x.Reply.Cut()
 		return
 	}
-	if f.Kind == balance.Busy {
+	if f.Kind == balance.Busy || f.Kind == balance.Severed {
 		p.problem(x, status, f.Kind.String(), retrySoon)
 		return
 	}

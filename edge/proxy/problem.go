@@ -18,6 +18,7 @@ var statusOf = map[balance.Kind]int{
 	balance.Reset:          http.StatusBadGateway,
 	balance.BadAnswer:      http.StatusBadGateway,
 	balance.Busy:           http.StatusServiceUnavailable,
+	balance.Severed:        http.StatusServiceUnavailable,
 	balance.BadRequestBody: http.StatusBadRequest, // or what statusOfBody says
 	balance.ClientGone:     0,
 }

@@ -102,6 +102,9 @@ func (p *Proxy) endBody(x *Exchange, err error) {
 			return
 		}
 		x.result.Kind = balance.Reset
+		if f := (*balance.Failure)(nil); errors.As(err, &f) {
+			x.result.Kind = f.Kind
+		}
 		x.reason = "answer_cut_short"
 		x.Reply.Cut()
 		return

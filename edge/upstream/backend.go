@@ -20,6 +20,7 @@ type backend struct {
 	passing  bool // for one exchange: closed from the start, which takes it nevertheless
 
 	mu      sync.Mutex
+	conns   *conn   // list of those that are open
 	idle    []*conn // the one used last at the end
 	waiting queue
 	buffers [][]byte // of body senders, free
@@ -126,6 +127,7 @@ func (b *backend) take(r *http1.Request, fresh bool) (*conn, *balance.Failure) {
 		return b.dial(r, s)
 	case len(b.idle) > 0: // all idle, but one that is fresh is wanted
 		old := b.popLocked()
+		b.unlinkLocked(old)
 		b.mu.Unlock()
 		old.closeSocket()
 		return b.dial(r, s) // in its place
@@ -152,6 +154,10 @@ func (b *backend) popLocked() *conn {
 func (b *backend) give(c *conn, now int64) {
 	s := b.settings.Load()
 	c.idleSince = now
+	if c.severed.Load() {
+		c.discard()
+		return
+	}
 	b.mu.Lock()
 	if w := b.waiting.take(); w != nil {
 		b.mu.Unlock()
@@ -170,15 +176,28 @@ func (b *backend) give(c *conn, now int64) {
 	b.mu.Unlock()
 }
 
+// drop counts c out, which is closed.
+func (b *backend) drop(c *conn) {
+	b.mu.Lock()
+	b.unlinkLocked(c)
+	b.mu.Unlock()
+	b.leave()
+}
+
 // leave counts a connection out that was closed or never came to be.
 func (b *backend) leave() {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	if w := b.waiting.take(); w != nil {
+		b.mu.Unlock()
 		w.got <- nil // its place is the waiter's
 		return
 	}
 	b.open--
+	last := b.closed && b.open == 0
+	b.mu.Unlock()
+	if last && b.h2 == nil {
+		b.t.departed.remove(b)
+	}
 }
 
 // remindLocked has reap called in d.

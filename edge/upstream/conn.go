@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"sync/atomic"
 
 	"github.com/wedge-lb/wedge/edge/http1"
 )
@@ -20,6 +21,9 @@ type conn struct {
 	body     http1.Body // of the answer
 	out      []byte     // the request's head and what is written with it
 	sender   sender     // of a body that is still arriving
+
+	prev, next *conn       // in the backend's list
+	severed    atomic.Bool // Sever has closed it
 
 	born, idleSince int64
 	taken           int64 // when the exchange began
@@ -86,13 +90,17 @@ func (c *conn) closeSocket() { _ = c.sock.Close() }
 // discard closes c for good.
 func (c *conn) discard() {
 	c.closeSocket()
-	c.backend.leave()
+	c.backend.drop(c)
 }
 
 // Read reads of the answer's body. Only its owner calls it, between the head and Close.
 func (c *conn) Read(p []byte) (int, error) {
 	c.sock.readFor = c.settings.BodyTimeout
-	return c.body.Read(p)
+	n, err := c.body.Read(p)
+	if err != nil && err != io.EOF && c.severed.Load() {
+		err = severedBody
+	}
+	return n, err
 }
 
 // Close ends the exchange: c goes back to its pool if both messages are complete and nothing came behind

@@ -68,6 +68,7 @@ func (b *backend) dial(r *http1.Request, s *Settings) (*conn, *balance.Failure) 
 	}
 	b.mu.Lock()
 	b.dialed++
+	b.linkLocked(c)
 	b.mu.Unlock()
 	return c, nil
 }

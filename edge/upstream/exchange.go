@@ -42,7 +42,7 @@ func (c *conn) abandon() {
 	c.sender.finish()
 	c.request.Abort.Detach()
 	c.request, c.answer = nil, nil
-	c.backend.leave()
+	c.backend.drop(c)
 }
 
 // send writes the request, or queues it for the read of the answer, or writes the head and starts the sender.
@@ -170,6 +170,8 @@ func (c *conn) failed(err error, sent bool) *balance.Failure {
 	switch {
 	case c.request.Abort.Aborted():
 		return clientGone(sent)
+	case c.severed.Load():
+		f.Kind, f.Err = balance.Severed, errSevered
 	case c.sender.badBody() != nil:
 		f.Kind, f.Err = balance.BadRequestBody, c.sender.badBody()
 	case timedOut(err), c.sender.stuck():

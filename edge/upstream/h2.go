@@ -3,9 +3,12 @@ package upstream
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,14 +32,14 @@ type h2 struct {
 	transport *http.Transport
 
 	mu     sync.Mutex
-	conns  map[net.Conn]struct{}
+	conns  map[*h2Conn]struct{}
 	active int
 	closed bool
 }
 
 func newH2(b *backend) *h2 {
 	s := b.settings.Load()
-	t := &h2{b: b, conns: map[net.Conn]struct{}{}}
+	t := &h2{b: b, conns: map[*h2Conn]struct{}{}}
 	var protocols http.Protocols
 	protocols.SetHTTP2(b.dialer.secure != nil)
 	protocols.SetUnencryptedHTTP2(b.dialer.secure == nil)
@@ -88,14 +91,26 @@ func (t *h2) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 // h2Conn counts itself out when it is closed.
 type h2Conn struct {
 	net.Conn
-	t     *h2
-	once  sync.Once
-	ended chan struct{} // closed by Close
+	t       *h2
+	once    sync.Once
+	ended   chan struct{} // closed by Close
+	severed atomic.Bool   // before it was closed
+}
+
+func (c *h2Conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil && c.severed.Load() {
+		err = errSevered
+	}
+	return n, err
 }
 
 // Write leaves it to Read to tell that the peer has closed: before that it may find what the peer said.
 func (c *h2Conn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
+	if err != nil && c.severed.Load() {
+		return n, errSevered
+	}
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
 		return len(p), nil
 	}
@@ -168,6 +183,7 @@ func (t *h2) end() {
 	t.mu.Unlock()
 	if last {
 		t.closeAll()
+		t.b.t.departed.remove(t.b)
 	}
 }
 
@@ -183,15 +199,15 @@ func (t *h2) close() {
 
 func (t *h2) closeAll() {
 	t.transport.CloseIdleConnections()
-	t.mu.Lock()
-	var open []net.Conn
-	for c := range t.conns {
-		open = append(open, c)
-	}
-	t.mu.Unlock()
-	for _, c := range open {
+	for _, c := range t.open() {
 		_ = c.Close()
 	}
+}
+
+func (t *h2) open() []*h2Conn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Keys(t.conns))
 }
 
 // failed classes the error of a stream without an answer.
@@ -201,6 +217,8 @@ func (s *stream) failed(err error) *balance.Failure {
 	switch {
 	case s.r.Abort.Aborted(), s.deaf.Load():
 		f.Kind, f.Err = balance.ClientGone, errAborted
+	case s.cut(), errors.Is(err, errSevered):
+		f.Kind, f.Err = balance.Severed, errSevered
 	case s.late.Load():
 		f.Kind = balance.TimedOut
 	case s.body != nil && s.body.fault() != nil:

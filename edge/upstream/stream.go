@@ -28,7 +28,8 @@ type stream struct {
 	reply  *http.Response
 	extra  http1.Fields // trailers of the answer
 
-	got      atomic.Bool              // a connection was had: something may have been sent
+	got      atomic.Bool // a connection was had: something may have been sent
+	conn     atomic.Pointer[h2Conn]
 	first    atomic.Pointer[tls.Conn] // the connection, if no other stream was before
 	late     atomic.Bool
 	deaf     atomic.Bool // the client could not be told of an interim answer
@@ -60,8 +61,14 @@ func replayable(r *http1.Request) bool {
 
 func (s *stream) gotConn(info httptrace.GotConnInfo) {
 	s.got.Store(true)
-	if c, ok := info.Conn.(*tls.Conn); ok && !info.Reused {
-		s.first.Store(c)
+	raw := info.Conn
+	if c, ok := raw.(*tls.Conn); ok {
+		if raw = c.NetConn(); !info.Reused {
+			s.first.Store(c)
+		}
+	}
+	if c, ok := raw.(*h2Conn); ok {
+		s.conn.Store(c)
 	}
 }
 
@@ -177,7 +184,16 @@ func (s *stream) Read(p []byte) (int, error) {
 		}
 		s.reply.Trailer = nil
 	}
+	if err != nil && err != io.EOF && s.cut() {
+		err = severedBody
+	}
 	return n, err
+}
+
+// cut tells whether Sever has ended the stream.
+func (s *stream) cut() bool {
+	c := s.conn.Load()
+	return c != nil && c.severed.Load()
 }
 
 // Close ends the exchange. A stream that has not ended is reset.

@@ -25,6 +25,7 @@ type Transport struct {
 
 	// backends is replaced, never changed; writers hold mu.
 	backends atomic.Pointer[map[key]*backend]
+	departed departed
 
 	mu       sync.Mutex
 	settings map[string]Settings // by pool, with defaults
@@ -54,7 +55,7 @@ func New(o Options) *Transport {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	t := &Transport{opt: o, epoch: time.Now(), settings: map[string]Settings{},
-		removed: map[string]removal{}}
+		removed: map[string]removal{}, departed: departed{backends: map[*backend]struct{}{}}}
 	t.backends.Store(&map[key]*backend{})
 	return t
 }
@@ -106,7 +107,9 @@ func (t *Transport) add(b *balance.Backend) (*backend, error) {
 	}
 	s, kept := t.settingsLocked(b.Pool.Name())
 	if !kept || !k.current() {
-		return newPassing(t, k, s), nil
+		up := newPassing(t, k, s)
+		t.departed.enter(up) // it leaves by itself, behind its one exchange
+		return up, nil
 	}
 	up := newBackend(t, k, s)
 	t.dropLocked(func(old key) bool { return old.pool == k.pool && !old.current() })
@@ -151,6 +154,7 @@ func (t *Transport) dropLocked(match func(key) bool) {
 	t.backends.Store(&next)
 	for _, up := range gone {
 		up.close()
+		t.departed.add(up)
 	}
 }
 
