@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 
+	"github.com/wedge-lb/wedge/edge/balance"
 	"github.com/wedge-lb/wedge/edge/certs"
 	"github.com/wedge-lb/wedge/edge/config"
 	"github.com/wedge-lb/wedge/edge/health"
@@ -49,7 +50,7 @@ func healthConfig(p *poolPlan, secure *tls.Config) health.Config {
 	h := health.Config{Pool: p.pool, Passive: health.Passive{
 		ConnectErrors: passive.ConnectErrors, EjectFor: passive.EjectFor,
 		MaxEjected: float64(passive.MaxEjected) / 100,
-	}}
+	}, Tuning: balance.Tuning{SlowStart: p.conf.SlowStart, Panic: float64(p.conf.Health.Panic) / 100}}
 	if a := p.conf.Health.Active; a != nil {
 		h.Probe = &health.Probe{
 			Path: a.Path, Status: a.Status, Interval: a.Interval, Timeout: a.Timeout,

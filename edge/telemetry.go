@@ -40,6 +40,7 @@ func accessLog(c config.AccessLog, o Options) (log *observe.AccessLog, end func(
 func (s *Server) watch() error {
 	return errors.Join(
 		s.metrics.WatchBackends(s.eachBackend),
+		s.metrics.WatchPools(s.eachPool),
 		s.metrics.WatchCertificates(s.eachCertificate),
 		s.metrics.WatchConnections(s.eachProtocol),
 		s.watchPins(),
@@ -57,6 +58,14 @@ func (s *Server) eachBackend(emit func(pool, backend, state string, inFlight int
 		for _, b := range p.Status() {
 			emit(name, b.ID, b.State.String(), b.InFlight)
 		}
+	}
+}
+
+func (s *Server) eachPool(emit func(pool string, panics bool)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, p := range s.pools {
+		emit(name, p.Set().Panic)
 	}
 }
 

@@ -1,5 +1,11 @@
 package sdk
 
+import (
+	"strconv"
+
+	"github.com/wedge-lb/wedge/sdk/abi"
+)
+
 // placement is what Maglev and Ring share: who is usable now, and where a key goes whose own
 // backend is not.
 type placement struct {
@@ -15,7 +21,7 @@ func (p *placement) update(b Backends) (changed bool) {
 	now := uint64(b.Len())
 	for i := range b.Len() {
 		if b.listed(i) {
-			now = Mix(now^Sum64(b.field(i, 0))) + uint64(b.Weight(i))
+			now = Mix(now^Sum64(b.field(i, 0))) + uint64(b.placed(i))
 		}
 	}
 	changed = !p.built || now != p.members
@@ -53,7 +59,7 @@ func (b Backends) placing() []uint64 {
 	weights, any := make([]uint64, b.count), false
 	for i := range weights {
 		if b.listed(i) {
-			weights[i] = uint64(b.Weight(i))
+			weights[i] = uint64(b.placed(i))
 			any = any || weights[i] > 0
 		}
 	}
@@ -63,6 +69,16 @@ func (b Backends) placing() []uint64 {
 		}
 	}
 	return weights
+}
+
+// placed is the weight by which a backend's keys are placed: the configured one, though it starts slowly.
+func (b Backends) placed(i int) uint32 {
+	if label, ok := b.Label(i, abi.LabelWeight); ok {
+		if w, err := strconv.ParseUint(label, 10, 32); err == nil {
+			return uint32(w)
+		}
+	}
+	return b.Weight(i)
 }
 
 // listed reports whether a row belongs to the subset, in whatever state.

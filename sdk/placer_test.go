@@ -1,6 +1,7 @@
 package sdk_test
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -199,4 +200,33 @@ func TestLookupIsAPickThatExcludesNothing(t *testing.T) {
 	}
 	var empty sdk.Maglev
 	assert.Equal(t, -1, empty.Lookup(1))
+}
+
+// In a slow start the host gives the weights in force, in a scale of its own, and the configured ones by a label.
+func TestASlowStartMovesNoKey(t *testing.T) {
+	eachPlacer(t, func(t *testing.T, name string) {
+		list := pool(1, 2, 3, 4)
+		h := placing(t, name, list...)
+		before := owners(t, h, keys)
+		slow := pool(20, 40, 6, 80)
+		for i := range slow {
+			slow[i].Labels = map[string]string{abi.LabelWeight: fmt.Sprint(list[i].Weight)}
+		}
+		require.NoError(t, h.SetBackends(slow...))
+		assert.Equal(t, before, owners(t, h, keys))
+		slow[2].State = abi.StateDown
+		require.NoError(t, h.SetBackends(slow...))
+		down := owners(t, h, keys)
+		require.NoError(t, h.SetBackends(with(list, 2, abi.StateDown)...))
+		assert.Equal(t, owners(t, h, keys), down, "nor when it goes down again")
+	})
+}
+
+func TestALabelThatIsNoWeightIsPassedOver(t *testing.T) {
+	eachPlacer(t, func(t *testing.T, name string) {
+		list := pool(1, 2)
+		before := owners(t, placing(t, name, list...), 1_000)
+		list[0].Labels = map[string]string{abi.LabelWeight: "many"}
+		assert.Equal(t, before, owners(t, placing(t, name, list...), 1_000))
+	})
 }

@@ -44,7 +44,7 @@ func (t *Rendezvous) Update(b Backends) {
 	t.nodes, t.classes = t.nodes[:0], t.classes[:0]
 	for i := range b.Len() {
 		if b.Usable(i) {
-			t.nodes = append(t.nodes, node{Sum64(b.field(i, 0)), uint16(i), b.share(i)})
+			t.nodes = append(t.nodes, node{Sum64(b.field(i, 0)), uint16(i), max(b.placed(i), 1)})
 		}
 	}
 	slices.SortStableFunc(t.nodes, func(a, b node) int { return int(int64(b.weight) - int64(a.weight)) })

@@ -53,8 +53,15 @@ type Backend struct {
 	Spec
 	Index uint32 // the row's place in its Set
 	State State
-	Pool  *Pool
-	load  *Load
+	// Effective is the weight that new requests are shared by, in the Set's Scale: less than Weight × Scale
+	// while the backend starts slowly. What places keys goes by Weight, which stays put.
+	Effective uint32
+	Pool      *Pool
+
+	load          *Load
+	condition     Condition // that is in force
+	down, ejected bool
+	twentieths    uint32 // of its weight that it has by now
 }
 
 // Load is what is in progress and how it went, by backend id.

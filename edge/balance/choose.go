@@ -123,7 +123,7 @@ func (c *Chooser) twoChoices(r *Request, s *Set) *Backend {
 // busier compares requests in flight for the weight. Counting the new request in would give all of the requests
 // of a quiet pool to the heaviest backend; as it is, a tie leaves the weighted draw its say.
 func busier(a, b *Backend) bool {
-	return uint64(a.load.InFlight())*uint64(b.Weight) > uint64(b.load.InFlight())*uint64(a.Weight)
+	return uint64(a.load.InFlight())*uint64(b.Effective) > uint64(b.load.InFlight())*uint64(a.Effective)
 }
 
 // draw gives a random open backend, by weight, that is neither tried already nor other; nil if there is none.

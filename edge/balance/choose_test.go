@@ -270,7 +270,7 @@ func FuzzChoose(f *testing.F) {
 			id := p.Set().Backends[i].ID
 			require.NoError(t, p.SetCondition(id, condition(balance.Condition(s%3))))
 			require.NoError(t, p.SetUp(id, s&4 == 0))
-			require.NoError(t, p.SetEjected(id, s&8 != 0))
+			require.NoError(t, p.Eject(id, ejection(s&8 != 0)))
 		}
 		set := p.Set()
 		r := &balance.Request{Pinned: set.Row(uint32(pin))}

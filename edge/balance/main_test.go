@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -40,3 +41,11 @@ func (p *pickerFunc) Pick(r *balance.Request, s *balance.Set, d *balance.Decisio
 }
 
 func (p *pickerFunc) BadPick() { p.bad++ }
+
+// ejection is until when a backend is ejected, if it is.
+func ejection(is bool) time.Time {
+	if !is {
+		return time.Time{}
+	}
+	return time.Now().Add(time.Hour)
+}

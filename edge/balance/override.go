@@ -49,7 +49,8 @@ func (o Override) equal(other Override) bool {
 	return *o.Condition == *other.Condition && o.Weight == other.Weight
 }
 
-// rowLocked is the row of a backend, with the operator's word before the configuration's.
+// rowLocked is the row of a backend, with the operator's word before the configuration's, but for what depends on
+// the others.
 func (p *Pool) rowLocked(s Spec, st *status) Backend {
 	o, condition := p.overrides[s.ID], s.Condition
 	if o.Condition != nil {
@@ -58,5 +59,5 @@ func (p *Pool) rowLocked(s Spec, st *status) Backend {
 	if o.Weight > 0 {
 		s.Weight = o.Weight
 	}
-	return Backend{Spec: s, State: st.state(condition), Pool: p, load: st.load}
+	return Backend{Spec: s, Pool: p, load: st.load, condition: condition, down: st.down, ejected: st.ejected}
 }

@@ -23,6 +23,15 @@ type Pool struct {
 	// overrides are an operator's words by id: also those of ids that the pool does not have now.
 	overrides map[string]Override
 	watchers  map[chan<- struct{}]struct{}
+	tuning    Tuning
+	peopled   bool      // it has had a backend
+	stepAt    time.Time // when weights of slow starts are due again; zero = none is in progress
+}
+
+// Tuning is how a pool takes what is known of the health of its backends.
+type Tuning struct {
+	SlowStart time.Duration // from coming back, or joining, to the whole weight; 0 = at once
+	Panic     float64       // share of the backends that must be well for health to be believed; 0 = any
 }
 
 // A ResultFunc hears the result of one attempt at a backend, on the request's goroutine.
@@ -33,6 +42,7 @@ type status struct {
 	load    *Load
 	down    bool // the probes' word
 	ejected bool // the requests' word
+	observed
 }
 
 // NewPool makes an empty pool.
@@ -41,7 +51,7 @@ func NewPool(name string) *Pool {
 		name: name, status: map[string]*status{}, overrides: map[string]Override{},
 		watchers: map[chan<- struct{}]struct{}{},
 	}
-	p.current.Store(newSet(0, nil))
+	p.current.Store(newSet(0, nil, 0))
 	return p
 }
 
@@ -67,12 +77,24 @@ func (p *Pool) Update(specs []Spec) {
 	for i := range specs {
 		st := p.status[specs[i].ID]
 		if st == nil {
-			st = &status{load: new(Load)}
+			st = p.newStatusLocked()
 		}
+		st.locate(&specs[i])
 		kept[specs[i].ID] = st
 	}
 	p.specs, p.status = specs, kept
+	p.peopled = p.peopled || len(specs) > 0
 	p.publishLocked()
+}
+
+// Tune sets how the pool takes what is known of its backends.
+func (p *Pool) Tune(t Tuning) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t != p.tuning {
+		p.tuning = t
+		p.publishLocked()
+	}
 }
 
 // weighed is a copy of specs in which each has a weight.
@@ -96,8 +118,9 @@ func (p *Pool) Preview(specs []Spec) *Set {
 			st = &status{load: new(Load)}
 		}
 		rows[i] = p.rowLocked(s, st)
+		rows[i].twentieths = st.twentieths(time.Now(), p.tuning.SlowStart)
 	}
-	return newSet(p.current.Load().Version+1, rows)
+	return newSet(p.current.Load().Version+1, rows, p.tuning.Panic)
 }
 
 func (p *Pool) sameLocked(specs []Spec) bool {
@@ -117,9 +140,19 @@ func (p *Pool) SetUp(id string, up bool) error {
 	return p.change(id, func(st *status) { st.down = !up })
 }
 
-// SetEjected records the word of the requests: ejected backends get none until it is taken back.
-func (p *Pool) SetEjected(id string, ejected bool) error {
-	return p.change(id, func(st *status) { st.ejected = ejected })
+// Probed notes why the last probe of a backend failed; "" = it did not. It changes no state.
+func (p *Pool) Probed(id, failure string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if st := p.status[id]; st != nil {
+		st.probe = failure
+	}
+}
+
+// Eject records the word of the requests: an ejected backend gets none until it is taken back, which is
+// expected at a time, or nobody else is open. The zero time takes it back.
+func (p *Pool) Eject(id string, until time.Time) error {
+	return p.change(id, func(st *status) { st.ejected, st.until = !until.IsZero(), until })
 }
 
 func (p *Pool) change(id string, edit func(*status)) error {
@@ -137,29 +170,23 @@ func (p *Pool) change(id string, edit func(*status)) error {
 }
 
 func (p *Pool) publishLocked() {
+	now := time.Now()
 	rows := make([]Backend, len(p.specs))
 	for i, s := range p.specs {
-		rows[i] = p.rowLocked(s, p.status[s.ID])
+		st := p.status[s.ID]
+		rows[i] = p.rowLocked(s, st)
+		st.rise(&rows[i], now)
+		rows[i].twentieths = st.twentieths(now, p.tuning.SlowStart)
 	}
-	p.current.Store(newSet(p.current.Load().Version+1, rows))
+	set := newSet(p.current.Load().Version+1, rows, p.tuning.Panic)
+	p.noteLocked(set, now)
+	p.current.Store(set)
 	for c := range p.watchers {
 		select {
 		case c <- struct{}{}:
 		default: // a change is already waiting to be seen
 		}
 	}
-}
-
-func (st *status) state(c Condition) State {
-	switch {
-	case c == Maintenance:
-		return StateMaintenance
-	case st.down || st.ejected:
-		return StateDown
-	case c == Drain:
-		return StateDraining
-	}
-	return StateReady
 }
 
 // Watch makes the pool send on c, which should have room for one, after each change, until Unwatch. A send
@@ -186,6 +213,10 @@ type Status struct {
 	Down, Ejected     bool
 	InFlight          int64
 	Latency           time.Duration
+	Since             time.Time // when State became what it is
+	EjectedUntil      time.Time // about; zero = it is not ejected
+	ProbeError        string    // why its last probe failed; "" = it did not, or there was none
+	SlowStart         float64   // share of its weight that it has; 1 unless it starts slowly
 }
 
 // Status lists the backends by id.
@@ -201,6 +232,8 @@ func (p *Pool) Status() []Status {
 			ID: b.ID, Address: b.Address, Zone: b.Zone, Weight: b.Weight, State: b.State,
 			Override: p.overrides[b.ID] != Override{}, Down: st.down, Ejected: st.ejected,
 			InFlight: b.load.InFlight(), Latency: b.load.Latency(),
+			Since: st.since, EjectedUntil: st.until, ProbeError: st.probe,
+			SlowStart: float64(b.twentieths) / whole,
 		}
 	}
 	return list

@@ -16,14 +16,17 @@ func TestUpdateKeepsWhatIsKnownOfAnID(t *testing.T) {
 	load := p.Set().Find("b1").Load()
 	load.Begin()
 	require.NoError(t, p.SetUp("b1", false))
-	require.NoError(t, p.SetEjected("b1", true))
+	require.NoError(t, p.Eject("b1", ejection(true)))
 	require.NoError(t, p.SetCondition("b1", condition(balance.Drain)))
-	p.Update([]balance.Spec{{ID: "b9", Weight: 1}, {ID: "b1", Address: "127.0.0.1:2", Weight: 7}})
+	p.Update([]balance.Spec{{ID: "b9", Weight: 1}, {ID: "b1", Address: "127.0.0.1:1", Scheme: "http", Weight: 7}})
 	status := p.Status()
 	require.Len(t, status, 2)
+	assert.WithinDuration(t, time.Now(), status[0].Since, time.Minute)
+	assert.WithinDuration(t, time.Now().Add(time.Hour), status[0].EjectedUntil, time.Minute)
+	status[0].Since, status[0].EjectedUntil = time.Time{}, time.Time{}
 	assert.Equal(t, balance.Status{
-		ID: "b1", Address: "127.0.0.1:2", Weight: 7, State: balance.StateDown,
-		Override: true, Down: true, Ejected: true, InFlight: 1,
+		ID: "b1", Address: "127.0.0.1:1", Weight: 7, State: balance.StateDown,
+		Override: true, Down: true, Ejected: true, InFlight: 1, SlowStart: 1,
 	}, status[0])
 	assert.Equal(t, balance.StateReady, status[1].State, "who is new is up")
 	assert.Same(t, load, p.Set().Find("b1").Load())
@@ -62,22 +65,22 @@ func TestTheStateIsThatOfWhoHasMostToSay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := balance.NewPool("p")
-			p.Update([]balance.Spec{{ID: "a", Condition: tt.configured}})
+			p.Update([]balance.Spec{{ID: "a", Condition: tt.configured}, {ID: "b"}})
 			require.NoError(t, p.SetCondition("a", tt.override))
 			require.NoError(t, p.SetUp("a", !tt.down))
-			require.NoError(t, p.SetEjected("a", tt.ejected))
+			require.NoError(t, p.Eject("a", ejection(tt.ejected)))
 			assert.Equal(t, tt.want, p.Set().Find("a").State)
 		})
 	}
 }
 
 func TestProbesAndRequestsDoNotUndoEachOther(t *testing.T) {
-	p := newPool(1)
+	p := newPool(1, 1)
 	require.NoError(t, p.SetUp("b0", false))
-	require.NoError(t, p.SetEjected("b0", true))
+	require.NoError(t, p.Eject("b0", ejection(true)))
 	require.NoError(t, p.SetUp("b0", true))
 	assert.Equal(t, balance.StateDown, p.Set().Find("b0").State)
-	require.NoError(t, p.SetEjected("b0", false))
+	require.NoError(t, p.Eject("b0", ejection(false)))
 	assert.Equal(t, balance.StateReady, p.Set().Find("b0").State)
 }
 
@@ -176,7 +179,7 @@ func TestChoicesDuringChanges(t *testing.T) {
 	wg.Go(func() {
 		for i := range rounds {
 			_ = p.SetUp("b1", i%2 == 0)
-			_ = p.SetEjected("b2", i%3 == 0)
+			_ = p.Eject("b2", ejection(i%3 == 0))
 			_ = p.SetCondition("b3", condition(balance.Condition(i%3)))
 			p.OnResult(func(*balance.Backend, *balance.Result) {})
 			_ = p.Status()

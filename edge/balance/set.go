@@ -7,16 +7,23 @@ import "sort"
 type Set struct {
 	Version  uint32 // grows with each change of the pool
 	Backends []Backend
+	Scale    uint32 // what Effective weights are multiplied by: 1, or more while a backend starts slowly
+	Panic    bool   // so few backends are well that health is ignored
 
 	open    []uint32 // rows for a new request: the ready ones, or the draining if none is ready
 	weights []uint64 // running total of the weights of open
 	byID    map[string]*Backend
 }
 
-func newSet(version uint32, rows []Backend) *Set {
+// newSet makes the table of rows and settles their states and weights; below is the share of them that must be
+// well for health to be believed.
+func newSet(version uint32, rows []Backend, below float64) *Set {
 	sort.Slice(rows, func(i, j int) bool { return rows[i].ID < rows[j].ID })
 	s := &Set{Version: version, Backends: rows, byID: make(map[string]*Backend, len(rows))}
+	t := trustIn(rows, below)
+	s.Panic, s.Scale = t == nothing, weigh(rows)
 	for i := range rows {
+		rows[i].State = rows[i].stateBy(t)
 		rows[i].Index = uint32(i)
 		s.byID[rows[i].ID] = &rows[i]
 	}
@@ -30,7 +37,7 @@ func (s *Set) collect(state State) {
 	var total uint64
 	for i := range s.Backends {
 		if b := &s.Backends[i]; b.State == state {
-			total += uint64(b.Weight)
+			total += uint64(b.Effective)
 			s.open = append(s.open, uint32(i))
 			s.weights = append(s.weights, total)
 		}

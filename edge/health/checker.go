@@ -46,6 +46,7 @@ func (c *Checker) Apply(configs []Config) {
 			w.probe = w.probe.withDefaults()
 		}
 		w.eject.apply(conf.Passive.withDefaults())
+		w.pool.Tune(conf.Tuning)
 		kept[name] = w
 	}
 	for name, w := range c.pools {
@@ -81,19 +82,21 @@ func (c *Checker) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		r.reconcile(ctx)
-		if next, ok := c.release(time.Now()); ok {
+		if next, ok := c.step(time.Now()); ok {
 			timer.Reset(time.Until(next))
 		}
 	}
 }
 
-// release gives back the backends whose ejection is over and tells when the next one's is.
-func (c *Checker) release(now time.Time) (next time.Time, any bool) {
+// step gives back the backends whose ejection is over, brings slow starts on, and tells when there is more to do.
+func (c *Checker) step(now time.Time) (next time.Time, any bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, w := range c.pools {
-		if at, ok := w.eject.release(now); ok && (!any || at.Before(next)) {
-			next, any = at, true
+		for _, do := range []func(time.Time) (time.Time, bool){w.eject.release, w.pool.Step} {
+			if at, ok := do(now); ok && (!any || at.Before(next)) {
+				next, any = at, true
+			}
 		}
 	}
 	return next, any

@@ -128,13 +128,13 @@ func (e *ejector) ejectLocked(id string, m *mark, now time.Time) {
 	}
 	m.ejected, m.length = true, e.rules.EjectFor<<m.again
 	m.until = now.Add(m.length)
-	_ = e.pool.SetEjected(id, true) // fails only if it has left meanwhile: then there is nothing to take out
+	_ = e.pool.Eject(id, m.until) // fails only if it has left meanwhile: then there is nothing to take out
 }
 
 func (e *ejector) returnLocked(id string, m *mark) {
 	m.ejected = false
 	m.failures.Store(0)
-	_ = e.pool.SetEjected(id, false) // as above
+	_ = e.pool.Eject(id, time.Time{}) // as above
 }
 
 // release gives back whose time is over, forgets who left, and tells when the next one's time is over.

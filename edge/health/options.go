@@ -21,6 +21,7 @@ type Config struct {
 	Pool    *balance.Pool
 	Probe   *Probe // nil = no probes
 	Passive Passive
+	Tuning  balance.Tuning // slow start and panic
 }
 
 // A Probe asks each backend with GET, one request at a time, and never follows a redirect.

@@ -180,6 +180,7 @@ func TestWhatIsWatchedIsReadAtEachScrape(t *testing.T) {
 		emit("shop.example.com", time.Unix(1_800_000_000, 0))
 	}))
 	require.NoError(t, m.WatchConnections(func(emit func(string, int64)) { emit("h2", 12) }))
+	require.NoError(t, m.WatchPools(func(emit func(string, bool)) { emit("shop", true) }))
 	dropped := observe.Family{Name: "wedge_access_log_dropped_total", Help: "Lines.", Counter: true}
 	require.NoError(t, m.Watch(dropped, func(emit observe.Emit) { emit(7) }))
 	lines := scrape(t, m)
@@ -190,6 +191,7 @@ func TestWhatIsWatchedIsReadAtEachScrape(t *testing.T) {
 		`wedge_upstream_requests_in_flight{backend="shop-1",pool="shop"} 3`,
 		`wedge_certificate_not_after_timestamp_seconds{name="shop.example.com"} 1.8e+09`,
 		`wedge_connections{proto="h2"} 12`,
+		`wedge_pool_panic{pool="shop"} 1`,
 		`wedge_access_log_dropped_total 7`,
 	} {
 		assert.Contains(t, lines, want)

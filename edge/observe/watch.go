@@ -71,6 +71,16 @@ func (m *Metrics) WatchBackends(read func(emit func(pool, backend, state string,
 	})
 }
 
+// WatchPools adds whether pools ignore the health of their backends, because too few are well.
+func (m *Metrics) WatchPools(read func(emit func(pool string, panics bool))) error {
+	return m.Watch(Family{
+		Name: "wedge_pool_panic", Help: "1 while so few backends are well that health is ignored.",
+		Labels: []string{"pool"},
+	}, func(emit Emit) {
+		read(func(pool string, panics bool) { emit(truth(panics), pool) })
+	})
+}
+
 // WatchCertificates adds the end of validity of certificates, each by a name of the configuration.
 func (m *Metrics) WatchCertificates(read func(emit func(name string, notAfter time.Time))) error {
 	return m.Watch(Family{

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/wedge-lb/wedge/edge/balance"
@@ -88,8 +89,8 @@ func appendTable(dst []byte, s *balance.Set) []byte {
 		dst = appendSpan(dst, at+abi.RecordID, b.ID)
 		dst = appendSpan(dst, at+abi.RecordAddress, b.Address)
 		dst = appendSpan(dst, at+abi.RecordZone, b.Zone)
-		dst = appendSpan(dst, at+abi.RecordLabels, labels(b.Labels))
-		le.PutUint32(dst[at+abi.RecordWeight:], b.Weight)
+		dst = appendSpan(dst, at+abi.RecordLabels, labels(b, s.Scale))
+		le.PutUint32(dst[at+abi.RecordWeight:], b.Effective)
 		le.PutUint32(dst[at+abi.RecordState:], uint32(b.State))
 	}
 	return dst
@@ -101,14 +102,17 @@ func appendSpan(dst []byte, at int, s string) []byte {
 	return append(dst, s...)
 }
 
-// labels are in the order of their keys, so that equal tables are equal bytes. One that holds a zero byte,
-// which the form cannot carry, is left out.
-func labels(m map[string]string) string {
+// labels are in the order of their keys, so that equal tables are equal bytes; the host's own comes last. One that
+// holds a zero byte, which the form cannot carry, is left out.
+func labels(b *balance.Backend, scale uint32) string {
 	var list []byte
-	for _, key := range slices.Sorted(maps.Keys(m)) {
-		if !strings.Contains(key+m[key], "\x00") {
-			list = abi.AppendLabel(list, key, m[key])
+	for _, key := range slices.Sorted(maps.Keys(b.Labels)) {
+		if value := b.Labels[key]; key != abi.LabelWeight && !strings.Contains(key+value, "\x00") {
+			list = abi.AppendLabel(list, key, value)
 		}
+	}
+	if scale != 1 {
+		list = abi.AppendLabel(list, abi.LabelWeight, strconv.FormatUint(uint64(b.Weight), 10))
 	}
 	return string(list)
 }

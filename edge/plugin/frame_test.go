@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -175,7 +176,7 @@ func TestTheTableHasEveryRow(t *testing.T) {
 	pool := balance.NewPool("shop")
 	pool.Update([]balance.Spec{
 		{ID: "two", Address: "10.0.0.2:80", Weight: 7, Zone: "b", Condition: balance.Drain,
-			Labels: map[string]string{"track": "canary", "a": "", "bad": "a\x00b"}},
+			Labels: map[string]string{"track": "canary", "a": "", "bad": "a\x00b", "wedge.weight": "9"}},
 		{ID: "one", Address: "10.0.0.1:80"},
 	})
 	require.NoError(t, pool.SetUp("one", false))
@@ -197,6 +198,24 @@ func TestTheTableHasEveryRow(t *testing.T) {
 	assert.EqualValues(t, 7, number(1, abi.RecordWeight))
 	assert.EqualValues(t, abi.StateDown, number(0, abi.RecordState))
 	assert.EqualValues(t, abi.StateDraining, number(1, abi.RecordState))
+}
+
+func TestTheTableTellsOfASlowStart(t *testing.T) {
+	pool := balance.NewPool("shop")
+	pool.Tune(balance.Tuning{SlowStart: time.Hour})
+	pool.Update([]balance.Spec{{ID: "one", Weight: 7, Labels: map[string]string{"track": "canary"}}, {ID: "two"}})
+	require.NoError(t, pool.SetUp("one", false))
+	require.NoError(t, pool.SetUp("one", true))
+	frame := frameOf(t, echo(t, pool.Set()), &balance.Request{Attempt: 99})
+	labels := func(row int) string {
+		at := abi.BackendsRecords + abi.RecordSize*row + abi.RecordLabels
+		off, length := u32(frame, at), u32(frame, at+4)
+		return string(frame[off : off+length])
+	}
+	assert.EqualValues(t, 14, u32(frame, abi.BackendsRecords+abi.RecordWeight), "a tenth of 7, in twentieths")
+	assert.EqualValues(t, 20, u32(frame, abi.BackendsRecords+abi.RecordSize+abi.RecordWeight))
+	assert.Equal(t, "track\x00canary\x00wedge.weight\x007\x00", labels(0))
+	assert.Equal(t, "wedge.weight\x001\x00", labels(1))
 }
 
 func TestSipHash(t *testing.T) {

@@ -51,8 +51,8 @@ type Target struct {
 
 // sameTable tells whether a guest would be given the same of both.
 func sameTable(a, b *balance.Set) bool {
-	return a == b || slices.EqualFunc(a.Backends, b.Backends, func(x, y balance.Backend) bool {
+	return a == b || a.Scale == b.Scale && slices.EqualFunc(a.Backends, b.Backends, func(x, y balance.Backend) bool {
 		return x.ID == y.ID && x.Address == y.Address && x.Zone == y.Zone && x.Weight == y.Weight &&
-			x.State == y.State && maps.Equal(x.Labels, y.Labels)
+			x.Effective == y.Effective && x.State == y.State && maps.Equal(x.Labels, y.Labels)
 	})
 }

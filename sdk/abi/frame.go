@@ -44,6 +44,11 @@ const (
 // LabelEnd ends the key and the value of a label: key, 0, value, 0, next key, …
 const LabelEnd byte = 0
 
+// LabelWeight is a label of the host's: while any backend starts slowly, each has its configured weight there, and
+// RecordWeight is what it is to get now, in a scale of the table's own. What places keys goes by the
+// label, so that a slow start moves none.
+const LabelWeight = "wedge.weight"
+
 // AppendLabel appends one label in the form of RecordLabels. Neither key nor value may hold
 // a zero byte.
 func AppendLabel(dst []byte, key, value string) []byte {
