@@ -91,7 +91,7 @@ func (o *door) bind() error {
 	const tries = 20
 	var err error
 	for range tries {
-		if o.tcp, err = net.Listen("tcp", o.address); err != nil {
+		if o.tcp, err = listenTCP(o.address); err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}
 		if !o.secure || o.protocols&listen.H3 == 0 {

@@ -40,6 +40,7 @@ type transfer struct {
 	err   error
 	since time.Time // when it began to wait; zero = it did not
 	had   int       // n then
+	held  int       // bytes that the kernel held for the peer then
 }
 
 // newBare is nil if s is not a TCP socket of the system's.
@@ -235,7 +236,7 @@ func (b *bare) writeOnce(fd uintptr) bool {
 			t.n += n
 		case unix.EINTR:
 		case unix.EAGAIN:
-			b.stall()
+			b.stall(unsent(fd))
 			return t.err != nil
 		default:
 			t.err = errno
@@ -243,22 +244,32 @@ func (b *bare) writeOnce(fd uintptr) bool {
 		}
 	}
 	if !t.since.IsZero() {
-		b.s.out.moved(t.n-t.had, time.Since(t.since))
+		b.s.out.moved(b.taken(unsent(fd)), time.Since(t.since))
 	}
 	return true
 }
 
+// taken is what the peer took during the wait, if the kernel holds so much for it now: not what the kernel took,
+// whose buffers grow when others' shrink.
+func (b *bare) taken(held int) int { return max(b.writes.n-b.writes.had-(held-b.writes.held), 0) }
+
+// unsent is how many bytes the kernel holds that the peer has not acknowledged.
+func unsent(fd uintptr) int {
+	n, _ := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) // 0 if it cannot be told
+	return n
+}
+
 // stall accounts for the wait before, and sets the deadline of the one to come.
-func (b *bare) stall() {
+func (b *bare) stall(held int) {
 	t := &b.writes
 	if b.s.fixed {
 		return
 	}
 	now := time.Now()
 	if !t.since.IsZero() {
-		b.s.out.moved(t.n-t.had, now.Sub(t.since))
+		b.s.out.moved(b.taken(held), now.Sub(t.since))
 	}
-	t.since, t.had = now, t.n
+	t.since, t.had, t.held = now, t.n, held
 	t.err = b.s.mayWrite(now)
 }
 
