@@ -185,7 +185,18 @@ func (p *Parser) requestLine(buf []byte, r *Request) (int, error) {
 	if i > p.lim.Line {
 		return 0, errLineTooLong
 	}
+	if escaped(target) { // its path may be rewritten, which must not happen before the last parse
+		if _, ended := headEnd(buf, 0); !ended {
+			return 0, ErrIncomplete
+		}
+	}
 	return i, p.target(target, r)
+}
+
+// escaped tells whether there is a percent sign before the query.
+func escaped(target []byte) bool {
+	i := bytes.IndexByte(target, '%')
+	return i >= 0 && bytes.IndexByte(target[:i], '?') < 0
 }
 
 func (p *Parser) target(t []byte, r *Request) error {
