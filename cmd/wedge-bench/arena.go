@@ -19,9 +19,13 @@ type arena struct {
 	pair     keyPair
 	backends []string                                  // host:port
 	requests func(ctx context.Context) (uint64, error) // that they were sent up to now
-	settle   time.Duration                             // after which memory is looked at
+	calm     time.Duration                             // without memory given back: then it is at rest
 	notices  io.Writer                                 // what goes on
 }
+
+// calm is longer than the edge may take to give memory back once a burst is over (edge.keepMemory): ten seconds
+// since the last time, and one to see that it is quiet.
+const calm = 12 * time.Second
 
 // openArena starts what all scenarios share, and gives what ends it.
 func openArena(ctx context.Context, o options, notices io.Writer) (*arena, func() error, error) {
@@ -32,7 +36,7 @@ func openArena(ctx context.Context, o options, notices io.Writer) (*arena, func(
 	if err != nil {
 		return nil, nil, fmt.Errorf("backends and load: %w; make tools installs them", err)
 	}
-	a := &arena{opt: o, settle: 8 * time.Second, notices: notices}
+	a := &arena{opt: o, calm: calm, notices: notices}
 	if a.program, err = os.Executable(); err != nil {
 		return nil, nil, err
 	}

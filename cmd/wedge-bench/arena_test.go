@@ -34,7 +34,7 @@ func testArena(t *testing.T, status int) (*arena, *bytes.Buffer) {
 	notices := new(bytes.Buffer)
 	return &arena{
 		opt:     options{rounds: 1, duration: 300 * time.Millisecond, loadCPU: min(1, runtime.NumCPU()-1)},
-		program: program, dir: dir, pair: pair, settle: 10 * time.Millisecond, notices: notices,
+		program: program, dir: dir, pair: pair, calm: 60 * time.Millisecond, notices: notices,
 		backends: []string{strings.TrimPrefix(backend.URL, "http://")},
 		requests: func(context.Context) (uint64, error) { return asked.Load(), nil },
 	}, notices

@@ -15,6 +15,8 @@
 //     not counted.
 //   - A window in the middle of each load is measured: at both of its ends the CPU time of the proxy is read
 //     together with the backends' own count of requests.
+//   - Memory is that of connections at rest: it is read once it has not fallen for longer than the edge takes to
+//     give back what a burst of handshakes took, whatever the length of the windows.
 //
 // What it cannot remove: CPU time grows when something else uses the proxy's processor, because caches are
 // shared with it. The share that others had is therefore measured and told where it is large.

@@ -19,6 +19,8 @@ const (
 // usageError is a call that cannot be understood.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 // subcommands run in processes of their own, so that their CPU time is their own.
 var subcommands = map[string]func(ctx context.Context, args []string) error{
 	"reverseproxy": reverseProxyCommand,
@@ -31,16 +33,25 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, os.Args[1:])
-	if err == nil || errors.Is(err, flag.ErrHelp) {
+	code := exitCode(err)
+	if code == 0 {
 		return
 	}
 	fmt.Fprintln(os.Stderr, "wedge-bench:", err)
 	stop()
+	os.Exit(code)
+}
+
+// exitCode is 0 for help that was asked for.
+func exitCode(err error) int {
 	var usage usageError
-	if errors.As(err, &usage) {
-		os.Exit(exitUsage)
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.As(err, &usage):
+		return exitUsage
 	}
-	os.Exit(exitFailed)
+	return exitFailed
 }
 
 func run(ctx context.Context, args []string) error {

@@ -17,31 +17,54 @@ const (
 	warmConnections = 300
 )
 
-// memory measures what n idle TLS connections cost a contender that was just started: each has had one
-// request.
+// restTime is how many times calm a contender may take to come to rest.
+const restTime = 3
+
+// memory measures what n idle TLS connections cost a contender that was just started, once it is at rest: each
+// has had one request.
 func (a *arena) memory(ctx context.Context, r *running, n int) (figures, error) {
 	if err := enoughFiles(uint64(n) + 2000); err != nil {
 		return figures{}, err
 	}
-	if _, err := a.crowd(ctx, r, warmConnections, a.settle/2); err != nil {
+	if _, err := a.crowd(ctx, r, warmConnections, a.calm/6); err != nil {
 		return figures{}, fmt.Errorf("warm-up: %w", err)
 	}
-	if err := pause(ctx, a.settle/2); err != nil {
-		return figures{}, err
-	}
-	before, err := groupMemory(r.group())
+	before, err := atRest(ctx, r, a.calm/3)
 	if err != nil {
 		return figures{}, err
 	}
-	with, err := a.crowd(ctx, r, n, a.settle)
+	with, err := a.crowd(ctx, r, n, a.calm)
 	if err != nil {
 		return figures{}, err
 	}
 	return figures{Memory: float64(with-before) / 1024 / float64(n)}, nil
 }
 
-// crowd lets a subcommand open n connections, waits, and tells the contender's memory while they are open.
-func (a *arena) crowd(ctx context.Context, r *running, n int, wait time.Duration) (int64, error) {
+// atRest gives the contender's memory once it has not fallen for calm: a burst is followed by giving back what it
+// took, at the contender's own time.
+func atRest(ctx context.Context, r *running, calm time.Duration) (int64, error) {
+	least, err := groupMemory(r.group())
+	began := time.Now()
+	for since := began; err == nil && time.Since(since) < calm; {
+		if time.Since(began) > restTime*calm {
+			return 0, fmt.Errorf("%s: memory still falls after %s", r.contender.name, time.Since(began).Round(time.Second))
+		}
+		if err = pause(ctx, calm/50); err != nil {
+			break
+		}
+		var now int64
+		if now, err = groupMemory(r.group()); now < least-least/100 {
+			least, since = now, time.Now()
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	return groupMemory(r.group())
+}
+
+// crowd lets a subcommand open n connections, and tells the contender's memory at rest while they are open.
+func (a *arena) crowd(ctx context.Context, r *running, n int, calm time.Duration) (int64, error) {
 	input, keep, err := os.Pipe()
 	if err != nil {
 		return 0, err
@@ -59,10 +82,7 @@ func (a *arena) crowd(ctx context.Context, r *running, n int, wait time.Duration
 	if err := poll(ctx, startTime, func() error { return said(p, 1) }); err != nil {
 		return 0, err
 	}
-	if err := pause(ctx, wait); err != nil {
-		return 0, err
-	}
-	used, err := groupMemory(r.group())
+	used, err := atRest(ctx, r, calm)
 	if err != nil {
 		return 0, err
 	}

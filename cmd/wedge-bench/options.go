@@ -54,18 +54,35 @@ func parseOptions(args []string) (options, error) {
 	if output != "text" && output != "json" {
 		return o, usageError{fmt.Errorf("-o %q: want text or json", output)}
 	}
-	o.scenarios, o.peers = list(scenarios), list(peers)
-	return o, o.check()
+	return o, o.choose(scenarios, peers)
 }
 
-func list(text string) []string {
-	var l []string
-	for item := range strings.SplitSeq(text, ",") {
-		if item = strings.TrimSpace(item); item != "" {
-			l = append(l, item)
+// choose fills in who takes part in what, and checks all that was said.
+func (o *options) choose(scenarios, peers string) (err error) {
+	if o.scenarios, err = list("-scenario", scenarios, scenarioLetters()); err != nil {
+		return err
+	}
+	if peers != "" {
+		if o.peers, err = list("-peers", peers, strings.Join(peerNames(), ",")); err != nil {
+			return err
 		}
 	}
-	return l
+	return o.check()
+}
+
+// list takes apart what a flag names, each once.
+func list(flag, text, of string) ([]string, error) {
+	var l []string
+	for item := range strings.SplitSeq(text, ",") {
+		switch item = strings.TrimSpace(item); {
+		case item == "":
+			return nil, usageError{fmt.Errorf("%s %q: it names none between commas; want some of %s", flag, text, of)}
+		case slices.Contains(l, item):
+			return nil, usageError{fmt.Errorf("%s %q: %s is named twice; once is enough", flag, text, item)}
+		}
+		l = append(l, item)
+	}
+	return l, nil
 }
 
 func (o *options) check() error {
@@ -90,10 +107,15 @@ func (o *options) check() error {
 		return usageError{fmt.Errorf("-rounds %d: want 1 to 100", o.rounds)}
 	case o.duration != 0 && (o.duration < 100*time.Millisecond || o.duration > time.Minute):
 		return usageError{fmt.Errorf("-duration %s: want 100ms to 1m", o.duration)}
+	case o.within < time.Second || o.within > 24*time.Hour:
+		return usageError{fmt.Errorf("-within %s: want 1s to 24h", o.within)}
 	case o.wedge == "" && o.peers != nil && len(o.peers) == 0:
 		return usageError{fmt.Errorf("no edge and no peers: nothing to measure")}
 	case o.proxyCPU < 0 || o.loadCPU < 0 || o.proxyCPU > maxCPU || o.loadCPU > maxCPU:
 		return usageError{fmt.Errorf("processors count from 0 to %d", maxCPU)}
+	case o.proxyCPU == o.loadCPU:
+		return usageError{fmt.Errorf("-proxy-cpu and -load-cpu are both %d: the load would take the proxy's time; "+
+			"choose two processors", o.proxyCPU)}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -36,12 +37,39 @@ func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 	os.Stderr = nil // flag prints there
 	for _, args := range [][]string{
 		{"-scenario", "z"}, {"-peers", "apache"}, {"-rounds", "0"}, {"-o", "xml"}, {"-duration", "1ms"},
-		{"-proxy-cpu", "-1"}, {"-load-cpu", "5000"}, {"-wedge", "", "-peers", "none"}, {"a"}, {"-no"},
+		{"-proxy-cpu", "-1"}, {"-load-cpu", "5000"},
+		{"-scenario", ","}, {"-scenario", ""}, {"-scenario", "a,,b"}, {"-scenario", "a,b,a"}, {"-peers", ","},
+		{"-peers", "nginx,nginx"}, {"-within", "-5s"}, {"-within", "0s"}, {"-proxy-cpu", "1"}, {"-load-cpu", "0"},
+		{"-proxy-cpu", "3", "-load-cpu", "3"}, {"-wedge", "", "-peers", "none"}, {"a"}, {"-no"},
 	} {
 		_, err := parseOptions(args)
 		var usage usageError
 		assert.ErrorAs(t, err, &usage, args)
 	}
+}
+
+func TestRefusalsSayTheWayOut(t *testing.T) {
+	for flags, want := range map[string]string{
+		"-scenario ,":   `-scenario ",": it names none between commas; want some of a,b,`,
+		"-scenario a,a": "a is named twice",
+		"-proxy-cpu 1":  "choose two processors",
+		"-within -5s":   "want 1s to 24h",
+	} {
+		_, err := parseOptions(strings.Fields(flags))
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+func TestHelpIsNoFailure(t *testing.T) {
+	stderr := os.Stderr
+	t.Cleanup(func() { os.Stderr = stderr })
+	os.Stderr = nil // flag prints there
+	for _, args := range [][]string{{"-h"}, {"--help"}, {"idle", "-h"}, {"reverseproxy", "-help"}} {
+		assert.Zero(t, exitCode(run(t.Context(), args)), args)
+	}
+	assert.Equal(t, exitUsage, exitCode(run(t.Context(), []string{"-scenario", "z"})))
+	assert.Equal(t, exitFailed, exitCode(errors.New("it broke")))
+	assert.Zero(t, exitCode(nil))
 }
 
 func TestTheWindowFollowsFromTheTimeThereIs(t *testing.T) {
