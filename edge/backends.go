@@ -21,7 +21,7 @@ func planBackends(c *config.Config, pools map[string]*poolPlan) (
 	var faults []error
 	for name, p := range pools {
 		up := p.conf.Upstream
-		secure, err := upstreamTLS(c, "pools."+name+".upstream.tls", up.TLS)
+		secure, err := upstreamTLS(c, "pools."+name+".upstream.tls", serverName(p.conf))
 		if err != nil {
 			faults = append(faults, err)
 			continue

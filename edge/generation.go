@@ -20,6 +20,7 @@ type generation struct {
 	conf       *config.Config // expanded
 	file       *config.Config // as it was written
 	pools      map[string]*poolPlan
+	discovered map[string]*discovery
 	candidates map[string]*strategy.Candidate
 	certs      *certs.Change
 	upstream   map[string]upstream.Settings
@@ -44,7 +45,10 @@ func (s *Server) plan(ctx context.Context, c *config.Config) (*generation, error
 func (g *generation) build(ctx context.Context) error {
 	s, c := g.server, g.conf
 	var err error
-	if g.pools, err = s.planPools(c); err != nil {
+	if g.discovered, err = s.planDiscovery(ctx, c); err != nil {
+		return err
+	}
+	if g.pools, err = s.planPools(c, g.discovered); err != nil {
 		return err
 	}
 	secrets := map[string][16]byte{}
@@ -128,7 +132,7 @@ func (s *Server) take(g *generation) bool {
 	}
 	for name, p := range g.pools {
 		s.pools[name] = p.pool
-		p.pool.Update(p.specs)
+		p.pool.Update(s.specs(p, g.discovered[name]))
 		s.affinities[name] = p.affinity
 		p.affinity.Begin()
 	}
@@ -154,7 +158,7 @@ func (s *Server) take(g *generation) bool {
 			delete(s.swapped, name)
 		}
 	}
-	s.conf, s.file = g.conf, g.file
+	s.conf, s.file, s.discovered = g.conf, g.file, g.discovered
 	s.generation++
 	return true
 }

@@ -38,6 +38,7 @@ var arrows = map[string][]string{
 	"edge/strategy":        {"edge/plugin", "edge/balance", "edge/observe"},
 	"edge/upstream":        {"edge/http1", "edge/balance", "edge/observe"},
 	"edge/store":           {},
+	"edge/discover":        {"edge/balance"},
 	"edge/observe":         {},
 	"edge/admin":           {},
 	"sdk":                  {"sdk/abi"},
@@ -56,6 +57,7 @@ var fences = map[string][]string{
 	"github.com/caddyserver/certmagic":    {"edge/certs"},
 	"github.com/mholt/acmez":              {"edge/certs"},
 	"go.uber.org/zap":                     {"edge/certs"},
+	"github.com/miekg/dns":                {"edge/discover"},
 	"github.com/spf13/cobra":              {"cmd/wedge"},
 	"github.com/prometheus/client_golang": {"edge/observe"},
 }

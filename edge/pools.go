@@ -21,7 +21,7 @@ type poolPlan struct {
 }
 
 // planPools plans every pool of c. Pools that run already keep their state.
-func (s *Server) planPools(c *config.Config) (map[string]*poolPlan, error) {
+func (s *Server) planPools(c *config.Config, discovered map[string]*discovery) (map[string]*poolPlan, error) {
 	plans := map[string]*poolPlan{}
 	for name, conf := range c.Pools {
 		p := &poolPlan{name: name, conf: conf, pool: s.pools[name]}
@@ -36,7 +36,7 @@ func (s *Server) planPools(c *config.Config) (map[string]*poolPlan, error) {
 			spec.Metrics = s.metrics.Backend(name, spec.ID)
 			p.specs = append(p.specs, spec)
 		}
-		p.preview = p.pool.Preview(p.specs)
+		p.preview = p.pool.Preview(s.specs(p, discovered[name]))
 		if err := p.planAffinity(s.keys, s.affinities[name]); err != nil {
 			return nil, c.Fault("pools."+name+".affinity", err.Error())
 		}

@@ -76,7 +76,7 @@ func (s *Server) fixed(c *config.Config) error {
 // replace takes g into service, starts what is new and ends what it does not have any more. It is false, and
 // nothing has changed, if the Server has begun to drain.
 func (s *Server) replace(g *generation) bool {
-	old := s.conf
+	old, watched := s.conf, s.discovered
 	known := make(map[string]bool, len(s.strategies))
 	for name := range s.strategies {
 		known[name] = true
@@ -92,6 +92,7 @@ func (s *Server) replace(g *generation) bool {
 			s.retire(name)
 		}
 	}
+	s.changeDiscovery(watched)
 	s.dropPools(g)
 	s.metrics.Retain(g.mark)
 	s.changeDoors(g, old)

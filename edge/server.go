@@ -65,6 +65,7 @@ type Server struct {
 	affinities map[string]*affinity.Affinity // of pools
 	strategies map[string]*strategy.Strategy
 	swapped    map[string]strategy.Spec // strategies that were swapped by hand
+	discovered map[string]*discovery    // by pool
 	doors      map[place]*door
 	generation uint64 // configurations taken
 	drained    int    // doors that reloads have closed
@@ -192,6 +193,9 @@ func (s *Server) start() {
 	}
 	for _, t := range s.strategies {
 		s.tasks.start("strategy "+t.Name(), t.Run)
+	}
+	for name, d := range s.discovered {
+		s.tasks.start(d.task(name), d.watcher.Run)
 	}
 	for _, d := range s.doors {
 		s.log.Info("listening", "address", d.tcp.Addr().String(), "tls", d.secure)

@@ -44,6 +44,7 @@ func (s *Server) watch() error {
 		s.metrics.WatchCertificates(s.eachCertificate),
 		s.metrics.WatchConnections(s.eachProtocol),
 		s.watchPins(),
+		s.watchDiscovery(),
 		s.metrics.Watch(observe.Family{
 			Name: "wedge_access_log_dropped_total", Counter: true,
 			Help: "Lines of the access log that were not written: too many waited, or the writer failed.",

@@ -18,10 +18,7 @@ type checker struct {
 }
 
 func (d *decoder) check(c *Config) {
-	k := &checker{decoder: d, c: c, faulty: map[string]bool{}, finder: d.source.finder()}
-	for _, f := range d.faults {
-		k.faulty[f.Path] = true
-	}
+	k := &checker{decoder: d, c: c, faulty: d.faulty(), finder: d.source.finder()}
 	k.listen()
 	k.admin()
 	k.tls()
@@ -37,6 +34,15 @@ func (d *decoder) check(c *Config) {
 		k.pool("pools."+name, c.Pools[name])
 	}
 	k.sites()
+}
+
+// faulty are the paths that were told of.
+func (d *decoder) faulty() map[string]bool {
+	paths := map[string]bool{}
+	for _, f := range d.faults {
+		paths[f.Path] = true
+	}
+	return paths
 }
 
 // refuse notes message for the value at path, unless the decoder had one for it.

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"strings"
 )
@@ -52,13 +51,13 @@ func (k *checker) discover(path string, d *Discover) {
 		k.refuse(path, "want one of file, dns, dns_srv and docker")
 		return
 	}
-	if _, _, err := net.SplitHostPort(d.DNS); d.DNS != "" && err != nil {
+	if _, _, err := splitAddress(d.DNS, false, false); d.DNS != "" && err != nil {
 		k.refuse(path+".dns", "want host:port, as in api.internal:8080")
 	}
 	if d.DNSSRV != "" && !isSRV(d.DNSSRV) {
 		k.refuse(path+".dns_srv", "want the name of SRV records, as in _api._tcp.example.internal")
 	}
-	if _, _, err := net.SplitHostPort(d.Resolver); d.Resolver != "" && err != nil {
+	if _, _, err := splitAddress(d.Resolver, false, false); d.Resolver != "" && err != nil {
 		k.refuse(path+".resolver", "want host:port, as in 10.0.0.2:53")
 	}
 	if d.Resolver != "" && d.DNS == "" && d.DNSSRV == "" {
@@ -231,24 +230,46 @@ func schemeOf(protocol string) string {
 }
 
 func (k *checker) upstream(path string, p Pool) {
-	secure, want := 0, schemeOf(p.Upstream.Protocol)
-	for i, b := range p.Backends {
-		found, _, err := b.Address()
-		if err != nil {
-			return
-		}
-		if found == "https" {
-			secure++
-		}
-		if want != "" && want != found {
-			at := strings.TrimSuffix(path, "upstream") + fmt.Sprintf("backends[%d].url", i)
-			k.refuse(at, "upstream.protocol %s is spoken over %s", p.Upstream.Protocol, want)
-		}
+	pool := strings.TrimSuffix(path, ".upstream")
+	k.spoken(pool+".backends", p.Backends, p.Upstream.Protocol)
+	secure := slices.ContainsFunc(p.Backends, func(b Backend) bool {
+		scheme, _, err := b.Address()
+		return err != nil || scheme == "https"
+	})
+	if d := p.Discover; d != nil {
+		secure = d.Scheme == "https" || d.File != ""
+		k.discovered(pool, p)
 	}
-	if t := p.Upstream.TLS; secure == 0 && t != (UpstreamTLS{}) {
+	if t := p.Upstream.TLS; !secure && t != (UpstreamTLS{}) {
 		k.refuse(path+".tls", "no backend has an https URL")
 	} else {
 		k.upstreamTLS(path+".tls", t)
+	}
+}
+
+// spoken checks that the URLs of a list have the scheme of the protocol.
+func (k *checker) spoken(path string, list []Backend, protocol string) {
+	want := schemeOf(protocol)
+	for i, b := range list {
+		if found, _, err := b.Address(); err == nil && want != "" && want != found {
+			at := fmt.Sprintf("%s[%d].url", path, i)
+			k.refuse(at, "upstream.protocol %s is spoken over %s", protocol, want)
+		}
+	}
+}
+
+// discovered checks the scheme of backends that have no URL.
+func (k *checker) discovered(pool string, p Pool) {
+	d, path := p.Discover, pool+".discover"
+	want := schemeOf(p.Upstream.Protocol)
+	switch {
+	case d.File != "" && k.given(path+".scheme"):
+		k.refuse(path+".scheme", "the backends of a file have URLs")
+	case d.File != "":
+	case want != "" && want != d.Scheme:
+		k.refuse(path+".scheme", "upstream.protocol %s is spoken over %s", p.Upstream.Protocol, want)
+	case d.Scheme == "https" && d.DNS == "" && p.Upstream.TLS.ServerName == "":
+		k.refuse(path+".scheme", "https needs upstream.tls.server_name: the name in the backends' certificate")
 	}
 }
 

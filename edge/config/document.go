@@ -25,7 +25,8 @@ func (s *source) document() *Fault {
 	if fault := s.unreadable(); fault != nil {
 		return fault
 	}
-	if strings.HasPrefix(strings.TrimLeft(s.text, " \t\r\n"), "{") && json.Valid([]byte(s.text)) {
+	text := strings.TrimLeft(s.text, " \t\r\n")
+	if (strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[")) && json.Valid([]byte(s.text)) {
 		s.root = jsonTree(s.text)
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 )
 
@@ -61,6 +62,28 @@ func Parse(name string, data []byte, o Options) (*Config, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// ParseBackends reads a list of backends, as pools.NAME.backends is one, for a pool that speaks protocol to
+// them; name is what faults call the list. What is wrong with it is a Faults. A list may be empty.
+func ParseBackends(name string, data []byte, protocol string) ([]Backend, error) {
+	s := newSource(name, strings.TrimPrefix(string(data), "\uFEFF"))
+	if fault := s.document(); fault != nil {
+		return nil, Faults{*fault}
+	}
+	d := &decoder{source: s, told: map[told]bool{}}
+	var list []Backend
+	d.value(s.root, nil, reflect.ValueOf(&list).Elem(), rules{})
+	k := &checker{decoder: d, c: Default(), faulty: d.faulty(), finder: s.finder()}
+	k.backends("", list)
+	k.spoken("", list, protocol)
+	if err := d.result(); err != nil {
+		return nil, err
+	}
+	for i := range list {
+		list[i].ID = list[i].Name()
+	}
+	return list, nil
 }
 
 var errTooLarge = errors.New("the file is too large")

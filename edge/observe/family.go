@@ -44,6 +44,12 @@ func (f *family[H]) get(k names, mark uint64) *H {
 	return h.value
 }
 
+func (f *family[H]) drop(k names) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.handles, k)
+}
+
 // retain drops the handles that were not asked for since a mark.
 func (f *family[H]) retain(mark uint64) {
 	f.mu.Lock()

@@ -65,6 +65,9 @@ func (m *Metrics) Backend(pool, id string) *Backend {
 	return m.backends.get(namesOf(pool, id), m.mark.Load())
 }
 
+// DropBackend forgets a backend that has left. Its handle may be used on, but is not read any more.
+func (m *Metrics) DropBackend(pool, id string) { m.backends.drop(namesOf(pool, id)) }
+
 // Strategy gives the counters of a strategy, as Route does.
 func (m *Metrics) Strategy(name string) *Strategy {
 	return m.strategies.get(namesOf(name, ""), m.mark.Load())

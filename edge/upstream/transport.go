@@ -179,6 +179,14 @@ func (t *Transport) Configure(pool string, s Settings) {
 	}
 }
 
+// Prune forgets the backends that have left a pool and closes their connections, those in use once they are
+// free.
+func (t *Transport) Prune(pool string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.dropLocked(func(k key) bool { return k.pool.Name() == pool && !k.current() })
+}
+
 // Remove forgets a pool and its connections. Requests that chose their backend before are served still, each
 // on a connection of its own.
 func (t *Transport) Remove(pool string) {
