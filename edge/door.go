@@ -67,12 +67,14 @@ func protocolSet(names []string) listen.Protocols {
 const quicProtocol = "h3"
 
 // openDoor binds the sockets of p. Nothing is accepted until serve.
-func openDoor(p place, d doorDeps, limits listen.Limits) (*door, error) {
+func openDoor(p place, d doorDeps, limits listen.Limits, proxies listen.Proxies) (*door, error) {
 	o := &door{place: p}
 	if err := o.bind(); err != nil {
 		return nil, err
 	}
-	options := listen.Options{Handler: d.handler, Protocols: p.protocols, Limits: limits, Logger: d.logger}
+	options := listen.Options{
+		Handler: d.handler, Protocols: p.protocols, Limits: limits, Proxies: proxies, Logger: d.logger,
+	}
 	if p.secure {
 		options.TLS, options.QUIC = d.tls(p.protocols.TCP()...), d.tls(quicProtocol)
 		options.Guard = d.guard

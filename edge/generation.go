@@ -91,7 +91,7 @@ func (g *generation) open() error {
 			return g.conf.Fault("server.protocols", fmt.Sprintf(
 				"the protocols of %s cannot change while it is served; restart", p.address))
 		}
-		d, err := openDoor(p, deps, limits(g.conf))
+		d, err := openDoor(p, deps, limits(g.conf), proxies(g.conf))
 		if err != nil {
 			return g.conf.Fault("server.listen", err.Error())
 		}

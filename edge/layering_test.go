@@ -23,7 +23,7 @@ var arrows = map[string][]string{
 	"edge":            {"edge/*", "plugins"},
 	"edge/config":     {},
 	"edge/demo":       {"edge", "edge/config"},
-	"edge/listen":     {"edge/http1", "edge/http2", "edge/proxy"},
+	"edge/listen":     {"edge/http1", "edge/http2", "edge/proxy", "edge/proxyproto"},
 	"edge/certs":      {},
 	"edge/http1":      {},
 	"edge/http2":      {},
@@ -36,7 +36,9 @@ var arrows = map[string][]string{
 	"edge/health":          {"edge/balance"},
 	"edge/plugin":          {"edge/balance", "edge/store", "edge/observe", "sdk/abi"},
 	"edge/strategy":        {"edge/plugin", "edge/balance", "edge/observe"},
-	"edge/upstream":        {"edge/http1", "edge/balance", "edge/observe"},
+	"edge/upstream":        {"edge/http1", "edge/balance", "edge/observe", "edge/proxyproto"},
+	"edge/proxyproto":      {},
+	"edge/geo":             {},
 	"edge/store":           {},
 	"edge/discover":        {"edge/balance"},
 
@@ -62,6 +64,10 @@ var fences = map[string][]string{
 	"github.com/miekg/dns":                {"edge/discover", "edge/discover/dnstest"},
 	"github.com/spf13/cobra":              {"cmd/wedge"},
 	"github.com/prometheus/client_golang": {"edge/observe"},
+
+	"github.com/oschwald/maxminddb-golang": {"edge/geo"},
+	"github.com/maxmind/mmdbwriter":        {}, // for tests
+	"github.com/pires/go-proxyproto":       {}, // for tests
 }
 
 // file is one Go file's folder and imports.

@@ -140,6 +140,7 @@ func (s *Server) changeDoors(g *generation, old *config.Config) {
 	for p, d := range s.doors {
 		if wanted[p] {
 			d.server.SetLimits(limits(g.conf))
+			d.server.SetProxies(proxies(g.conf))
 			continue
 		}
 		s.mu.Lock()

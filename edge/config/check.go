@@ -20,6 +20,7 @@ type checker struct {
 func (d *decoder) check(c *Config) {
 	k := &checker{decoder: d, c: c, faulty: d.faulty(), finder: d.source.finder()}
 	k.listen()
+	k.proxies()
 	k.admin()
 	k.tls()
 	k.lists()

@@ -21,6 +21,7 @@ func (k *checker) pool(path string, p Pool) {
 	k.backends(path+".backends", p.Backends)
 	k.affinity(path+".affinity", p.Affinity)
 	k.upstream(path+".upstream", p)
+	k.announced(path+".upstream", p.Upstream)
 	k.active(path+".health.active", p.Health.Active)
 	k.distinct(path+".retry.on", p.Retry.On)
 }

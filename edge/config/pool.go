@@ -188,8 +188,8 @@ type Upstream struct {
 	MaxIdle     int           `yaml:"max_idle" default:"512" min:"1" max:"1000000"`
 	IdleTimeout time.Duration `yaml:"idle_timeout" default:"60s" min:"10ms" max:"24h"`
 	Lifetime    time.Duration `yaml:"lifetime" default:"1h" min:"100ms" max:"168h"`
-	// ProxyProtocol begins each connection with the client's address; then none is
-	// used for a second client.
+	// ProxyProtocol begins each connection with the client's address; then it serves
+	// one request.
 	ProxyProtocol string      `yaml:"proxy_protocol" default:"off" enum:"off,v2"`
 	TLS           UpstreamTLS `yaml:"tls"` // for https URLs
 }

@@ -13,11 +13,12 @@ type Server struct {
 	// Protocols are spoken over TLS and QUIC; plain HTTP is always h1.
 	Protocols []string `yaml:"protocols" default:"h1,h2,h3" enum:"h1,h2,h3"`
 
-	// TrustedProxies are whose X-Forwarded-For and PROXY protocol count; none by default.
+	// TrustedProxies are whose X-Forwarded-For, Forwarded and PROXY protocol count; none by
+	// default.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 
 	// ProxyProtocol, version 1 or 2, is read from trusted proxies' TCP connections: never,
-	// if it is there, or always.
+	// if it is there, or always; then TCP connections of others are refused.
 	ProxyProtocol string `yaml:"proxy_protocol" default:"off" enum:"off,optional,required"`
 
 	// DrainTimeout is how long requests in flight may take when the edge stops.

@@ -13,8 +13,8 @@
 // accepted and only ever replaced.
 //
 // Where things are: gate counts connections, tcpFront accepts them, tcpConn is one of them from its handshake
-// on, over a socket that keeps deadlines and paces. h1Conn serves HTTP/1.1 on it with h1Body, h1Reply and,
-// after an upgrade, tunnel. h2Front hands requests of net/http's form to the adapter stream. quicFront accepts
+// on, over a socket that keeps deadlines and paces and reads a PROXY header (proxies says whose). h1Conn serves
+// HTTP/1.1 on it with h1Body, h1Reply and, after an upgrade, tunnel. h2Front hands requests of net/http's form to the adapter stream. quicFront accepts
 // h3Conns, whose requests h3Workers serve: each is an h3Stream with h3Body and h3Reply, over an h3Reader of
 // frames and QPACK with the static table alone (qpackReader, appendLine).
 //

@@ -33,11 +33,25 @@ const (
 
 // enter counts a connection in; if it is true, leave must follow.
 func (g *gate) enter(k kind, peer netip.Addr, l *Limits) bool {
-	if g.total.Add(1) > int64(l.Connections) {
-		g.total.Add(-1)
+	if !g.enterUnnamed(k, l) {
 		return false
 	}
-	if !g.shard(peer).enter(network(peer), l.ConnectionsPerAddress) {
+	if !g.name(peer, l) {
+		g.leaveUnnamed(k)
+		return false
+	}
+	return true
+}
+
+func (g *gate) leave(k kind, peer netip.Addr) {
+	g.shard(peer).leave(network(peer))
+	g.leaveUnnamed(k)
+}
+
+// enterUnnamed counts a connection in whose address is yet to be told. If it is true, leaveUnnamed must
+// follow, or name and leave.
+func (g *gate) enterUnnamed(k kind, l *Limits) bool {
+	if g.total.Add(1) > int64(l.Connections) {
 		g.total.Add(-1)
 		return false
 	}
@@ -45,8 +59,12 @@ func (g *gate) enter(k kind, peer netip.Addr, l *Limits) bool {
 	return true
 }
 
-func (g *gate) leave(k kind, peer netip.Addr) {
-	g.shard(peer).leave(network(peer))
+// name counts an unnamed connection for its address. If it is false, nothing has changed.
+func (g *gate) name(peer netip.Addr, l *Limits) bool {
+	return g.shard(peer).enter(network(peer), l.ConnectionsPerAddress)
+}
+
+func (g *gate) leaveUnnamed(k kind) {
 	g.open[k].Add(-1)
 	g.total.Add(-1)
 }

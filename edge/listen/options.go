@@ -48,6 +48,7 @@ type Options struct {
 	QUIC      *tls.Config
 	Protocols Protocols // spoken over TLS and QUIC; default all. Plain TCP is h1 always.
 	Limits    Limits
+	Proxies   Proxies // default: none
 	// Guard tells, once for each connection, which hosts its handshake stands for; nil = all.
 	Guard func(state *tls.ConnectionState, local net.Addr) proxy.Guard
 	// AltPort is the UDP port that answers over TLS advertise h3 on; 0 = do not.

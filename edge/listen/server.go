@@ -21,6 +21,7 @@ type Server struct {
 	opt      Options
 	altSvc   []byte // value of the field; nil = none
 	limits   atomic.Pointer[Limits]
+	proxies  atomic.Pointer[Proxies]
 	gate     gate
 	pending  handshakes
 	counters counters
@@ -47,6 +48,7 @@ func New(o Options) *Server {
 		s.altSvc = fmt.Appendf(nil, `h3=":%d"; ma=86400`, o.AltPort)
 	}
 	s.SetLimits(o.Limits)
+	s.SetProxies(o.Proxies)
 	s.h2 = newH2Front(s)
 	return s
 }

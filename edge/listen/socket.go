@@ -28,6 +28,7 @@ type socket struct {
 	shut        atomic.Bool // closed meanwhile
 	readUntil   time.Time   // deadlines that are armed
 	writeUntil  time.Time
+	ahead       []byte // came behind a PROXY header; only where bare is nil
 }
 
 func newSocket(c net.Conn, l *Limits) *socket {
@@ -142,6 +143,11 @@ func (s *socket) Read(p []byte) (int, error) {
 
 // readPlain reads by way of net.
 func (s *socket) readPlain(p []byte) (int, error) {
+	if len(s.ahead) > 0 {
+		n := copy(p, s.ahead)
+		s.ahead = s.ahead[n:]
+		return n, nil
+	}
 	if !s.paced() {
 		return s.Conn.Read(p)
 	}

@@ -7,7 +7,8 @@ type Stats struct {
 	OpenPlain, OpenTLS, OpenQUIC int64 // accepted and not closed; OpenTLS and OpenQUIC hold handshakes too
 	H1, H2, H3                   int64 // connections that came to speak the protocol
 	HandshakeErrors              int64 // of TLS and QUIC, given up handshakes among them
-	Refused                      int64 // connections over a limit
+	Refused                      int64 // connections over a limit, or of those who are no trusted proxy
+	ProxyErrors                  int64 // connections of trusted proxies without a good PROXY header
 	BadRequests                  int64 // refused by the wire, before the Handler
 	TimedOut                     int64 // connections (h1) ended by a deadline, but idle ones
 	Abandoned                    int64 // requests whose client left before its answer
@@ -19,6 +20,7 @@ type counters struct {
 	h1, h2, h3      atomic.Int64
 	handshakeErrors atomic.Int64
 	refused         atomic.Int64
+	proxyErrors     atomic.Int64
 	badRequests     atomic.Int64
 	timedOut        atomic.Int64
 	abandoned       atomic.Int64
@@ -28,7 +30,8 @@ type counters struct {
 func (c *counters) snapshot() Stats {
 	return Stats{
 		H1: c.h1.Load(), H2: c.h2.Load(), H3: c.h3.Load(),
-		HandshakeErrors: c.handshakeErrors.Load(), Refused: c.refused.Load(), BadRequests: c.badRequests.Load(),
-		TimedOut: c.timedOut.Load(), Abandoned: c.abandoned.Load(), Panics: c.panics.Load(),
+		HandshakeErrors: c.handshakeErrors.Load(), Refused: c.refused.Load(), ProxyErrors: c.proxyErrors.Load(),
+		BadRequests: c.badRequests.Load(), TimedOut: c.timedOut.Load(), Abandoned: c.abandoned.Load(),
+		Panics: c.panics.Load(),
 	}
 }

@@ -42,6 +42,8 @@ type tcpConn struct {
 	peer   netip.AddrPort
 	shard  uint32
 
+	announces bool // a PROXY header may have to be read; until then it counts for no address
+
 	// Of h1, once it is clear that it is spoken.
 	stream net.Conn // the socket, or TLS over it
 	secure bool
@@ -92,10 +94,13 @@ func (c *tcpConn) end(cause any) {
 	}
 	c.socket.Close()
 	c.front.remove(c)
-	s.gate.leave(c.front.kind(), c.peer.Addr())
+	c.leave()
 }
 
 func (c *tcpConn) open() (rests bool) {
+	if c.announces && !c.introduce() {
+		return false
+	}
 	c.stream = c.socket
 	if c.front.tls == nil {
 		c.front.server.counters.h1.Add(1)
@@ -135,7 +140,7 @@ func (c *tcpConn) rest() (rests bool) {
 // handshake is bounded in time, and by those that begin after it.
 func (c *tcpConn) handshake(t *tls.Conn) bool {
 	defer c.front.server.pending.end(c)
-	if c.socket.bound(time.Now().Add(c.limits.HandshakeTimeout)) != nil {
+	if c.socket.bound(c.begun.Add(c.limits.HandshakeTimeout)) != nil {
 		return false
 	}
 	err := t.HandshakeContext(context.Background())

@@ -95,18 +95,20 @@ func (f *tcpFront) admit(c net.Conn) {
 	s := f.server
 	limits := s.limits.Load()
 	peer := addrPort(c.RemoteAddr())
-	if !s.gate.enter(f.kind(), peer.Addr(), limits) {
+	announces, ok := s.enter(f.kind(), peer.Addr(), limits)
+	if !ok {
 		s.counters.refused.Add(1)
 		c.Close()
 		return
 	}
 	conn := newTCPConn(f, c, peer, limits)
+	conn.announces = announces
 	if !f.add(conn) {
-		s.gate.leave(f.kind(), peer.Addr())
+		conn.leave()
 		c.Close()
 		return
 	}
-	if f.tls != nil {
+	if f.tls != nil || announces {
 		if oldest := s.pending.begin(conn, limits.Handshakes); oldest != nil {
 			oldest.sever()
 		}
