@@ -81,6 +81,12 @@ func (s *syncBuffer) String() string {
 // start runs an edge on free ports. The text follows a common head; STATE stands for its state directory.
 func start(t *testing.T, text string) *running {
 	t.Helper()
+	return startWith(t, "", "", text)
+}
+
+// startWith is start with a part of head replaced.
+func startWith(t *testing.T, old, with, text string) *running {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "wedge-test-") // short: it holds a socket
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
@@ -89,7 +95,7 @@ func start(t *testing.T, text string) *running {
 	for _, p := range protocols {
 		r.dials[p] = new(atomic.Int64)
 	}
-	r.text = head + text
+	r.text = strings.Replace(head, old, with, 1) + text
 	conf, err := r.config()
 	require.NoError(t, err)
 	logger := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -211,6 +217,12 @@ func named(t *testing.T, n int) ([]*httptest.Server, string) {
 		fmt.Fprintf(&yaml, "      - { id: %s, url: %q }\n", name, s.URL)
 	}
 	return list, yaml.String()
+}
+
+func replaceOnce(t *testing.T, text, old, with string) string {
+	t.Helper()
+	require.Contains(t, text, old)
+	return strings.Replace(text, old, with, 1)
 }
 
 func backend(t *testing.T, h http.HandlerFunc) *httptest.Server {

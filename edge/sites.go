@@ -23,7 +23,7 @@ func (s *Server) planSites(c *config.Config, pools map[string]*poolPlan) (*route
 		for j, r := range conf.Routes {
 			site.Routes = append(site.Routes, route.Route[proxy.Route]{
 				Name: routeName(r, j), Path: r.Match.Path, Methods: r.Match.Method,
-				Target: s.target(c, conf, r, j, pools[r.Pool]),
+				Target: s.route(c, conf, r, j, pools),
 			})
 		}
 		if len(site.Routes) == 0 {
@@ -38,16 +38,42 @@ func (s *Server) planSites(c *config.Config, pools map[string]*poolPlan) (*route
 	return table, nil
 }
 
-// target is where a route's requests go.
-func (s *Server) target(c *config.Config, site config.Site, r config.Route, n int, p *poolPlan) proxy.Route {
+// route is where a route's requests go.
+func (s *Server) route(c *config.Config, site config.Site, r config.Route, n int,
+	pools map[string]*poolPlan) proxy.Route {
+	var list [2][]*proxy.Route
+	shared, failover := c.Targets(r)
+	for i, targets := range [2][]config.Target{shared, failover} {
+		for _, t := range targets {
+			one := s.target(c, site, r, n, pools[t.Pool], t.Strategy)
+			list[i] = append(list[i], &one)
+		}
+	}
+	weights := []uint64{1}
+	if len(r.Pools) > 0 {
+		weights = nil
+	}
+	for _, share := range r.Pools {
+		weights = append(weights, uint64(share.Weight))
+	}
+	target := *list[0][0]
+	if len(shared)+len(failover) > 1 {
+		target.Group = proxy.NewGroup(list[0], weights, list[1])
+	}
+	return target
+}
+
+// target is one pool that a route leads to.
+func (s *Server) target(c *config.Config, site config.Site, r config.Route, n int, p *poolPlan,
+	strategy string) proxy.Route {
 	t := proxy.Route{
 		Site: siteName(site), Name: routeName(r, n), Secure: c.Server.Listen.HTTPS != "" && !site.TLS.Off(),
 		Pool: p.pool, Affinity: p.affinity,
 		Attempts: uint32(p.conf.Retry.Attempts), Budget: int(p.conf.Retry.Budget), Timeout: r.Timeout,
-		Metrics: s.metrics.Route(siteName(site), routeName(r, n)), Decided: s.metrics.Strategy(r.Strategy),
+		Metrics: s.metrics.Route(siteName(site), routeName(r, n)), Decided: s.metrics.Strategy(strategy),
 	}
-	if r.Strategy != config.Fallback {
-		handle := s.strategy(r.Strategy).Picker(p.pool)
+	if strategy != config.Fallback {
+		handle := s.strategy(strategy).Picker(p.pool)
 		t.Picker, t.Observer = handle, handle
 	}
 	return t

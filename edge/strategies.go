@@ -70,13 +70,16 @@ func (s *Server) planStrategy(ctx context.Context, c *config.Config, name string
 // strategyTargets are the pools that each strategy serves.
 func strategyTargets(c *config.Config, pools map[string]*poolPlan) map[string][]strategy.Target {
 	targets := map[string][]strategy.Target{}
-	seen := map[[2]string]bool{}
+	seen := map[config.Target]bool{}
 	for _, site := range c.Sites {
 		for _, r := range site.Routes {
-			if key := [2]string{r.Strategy, r.Pool}; r.Strategy != config.Fallback && !seen[key] {
-				seen[key] = true
-				p := pools[r.Pool]
-				targets[r.Strategy] = append(targets[r.Strategy], strategy.Target{Pool: p.pool, Set: p.preview})
+			shared, failover := c.Targets(r)
+			for _, t := range slices.Concat(shared, failover) {
+				if t.Strategy != config.Fallback && !seen[t] {
+					seen[t] = true
+					p := pools[t.Pool]
+					targets[t.Strategy] = append(targets[t.Strategy], strategy.Target{Pool: p.pool, Set: p.preview})
+				}
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -74,11 +75,32 @@ func (p Pool) withIDs() Pool {
 func (c *Config) withStrategies(routes []Route) []Route {
 	routes = slices.Clone(routes)
 	for i, r := range routes {
-		if r.Strategy == "" {
+		if r.Strategy == "" && r.Pool != "" && len(r.Failover) == 0 {
 			routes[i].Strategy = c.Pools[r.Pool].Strategy
 		}
 	}
 	return routes
+}
+
+// A Target is one pool that a route can lead to, and the strategy that chooses there.
+type Target struct{ Pool, Strategy string }
+
+// Targets are the pools of r: its one or its several, and those that stand in. r is a
+// route of c, which is expanded.
+func (c *Config) Targets(r Route) (shared, failover []Target) {
+	of := func(pool string) Target {
+		return Target{pool, cmp.Or(r.Strategy, c.Pools[pool].Strategy)}
+	}
+	if r.Pool != "" {
+		shared = append(shared, of(r.Pool))
+	}
+	for _, s := range r.Pools {
+		shared = append(shared, of(s.Pool))
+	}
+	for _, name := range r.Failover {
+		failover = append(failover, of(name))
+	}
+	return shared, failover
 }
 
 func withDefaultStrategy(given map[string]Strategy) map[string]Strategy {

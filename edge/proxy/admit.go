@@ -27,6 +27,7 @@ type Route struct {
 	Timeout  time.Duration // to the head of the answer, all attempts together; 0 = none
 	Metrics  *observe.Route
 	Decided  *observe.Strategy
+	Group    *Group // nil = the route has one pool; else the other fields are those of one of them
 }
 
 const challengePrefix = "/.well-known/acme-challenge/"
@@ -111,7 +112,7 @@ func (p *Proxy) redirect(x *Exchange) {
 func (x *Exchange) prepare() {
 	r := &x.Request
 	x.count()
-	x.takeToken()
+	x.follow()
 	trace, _ := r.Fields.Get("traceparent")
 	traced := observe.ValidTrace(trace)
 	if traced {
