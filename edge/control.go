@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/wedge-lb/wedge/edge/admin"
-	"github.com/wedge-lb/wedge/edge/balance"
 	"github.com/wedge-lb/wedge/edge/config"
 )
 
@@ -194,49 +193,6 @@ func (c control) Swap(ctx context.Context, name string, r admin.Swap) (admin.Str
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.describeStrategy(name), nil
-}
-
-func (c control) Pools() []admin.Pool {
-	s := c.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var list []admin.Pool
-	for name, p := range s.pools {
-		list = append(list, admin.Pool{
-			Name: name, Strategy: s.conf.Pools[name].Strategy, Backends: describeBackends(p),
-		})
-	}
-	slices.SortFunc(list, func(a, b admin.Pool) int { return strings.Compare(a.Name, b.Name) })
-	return list
-}
-
-func describeBackends(p *balance.Pool) []admin.Backend {
-	var list []admin.Backend
-	for _, b := range p.Status() {
-		list = append(list, admin.Backend{
-			ID: b.ID, Address: b.Address, Zone: b.Zone, Weight: b.Weight, State: b.State.String(),
-			Override: b.Override, Down: b.Down, Ejected: b.Ejected, InFlight: b.InFlight, LatencyNS: int64(b.Latency),
-		})
-	}
-	return list
-}
-
-func (c control) SetState(pool, backend, state string) error {
-	c.s.mu.Lock()
-	p := c.s.pools[pool]
-	c.s.mu.Unlock()
-	if p == nil {
-		return admin.NotFound("pool", pool, "wedge status lists those there are")
-	}
-	var condition *balance.Condition
-	if state != admin.StateConfigured {
-		wanted, ok := conditions[state]
-		if !ok {
-			return fmt.Errorf("state %q: want ready, drain, maintenance or configured", state)
-		}
-		condition = &wanted
-	}
-	return p.SetCondition(backend, condition)
 }
 
 func (c control) Certificates() []admin.Certificate {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/wedge-lb/wedge/edge/certs"
 	"github.com/wedge-lb/wedge/edge/config"
@@ -132,6 +133,7 @@ func (s *Server) take(g *generation) bool {
 	}
 	for name, p := range g.pools {
 		s.pools[name] = p.pool
+		s.overrides.apply(p.pool, time.Now())
 		p.pool.Update(s.specs(p, g.discovered[name]))
 		s.affinities[name] = p.affinity
 		p.affinity.Begin()

@@ -63,6 +63,7 @@ type Server struct {
 	file       *config.Config // as it was written, for who asks
 	pools      map[string]*balance.Pool
 	affinities map[string]*affinity.Affinity // of pools
+	overrides  *overrides
 	strategies map[string]*strategy.Strategy
 	swapped    map[string]strategy.Spec // strategies that were swapped by hand
 	discovered map[string]*discovery    // by pool
@@ -124,6 +125,7 @@ func build(c *config.Config, o Options) (*Server, error) {
 	if err := makeStateDir(dir); err != nil {
 		return nil, err
 	}
+	s.overrides = newOverrides(dir, s.log)
 	cache := o.PluginCache
 	if cache == "" {
 		cache = filepath.Join(dir, "plugins")
@@ -186,6 +188,7 @@ func (s *Server) start() {
 	s.started = time.Now()
 	s.tasks.start("certificates", s.certs.Run)
 	s.tasks.start("health", s.health.Run)
+	s.tasks.start("overrides", s.keepOverrides)
 	s.tasks.start("admin", s.admin.Serve)
 	s.tasks.start("memory", keepMemory)
 	if s.accessLog != nil {

@@ -139,28 +139,6 @@ func (s *Server) backend(r *http.Request) (any, error) {
 	return p.Backends[i], nil
 }
 
-func (s *Server) patchBackend(r *http.Request) (any, error) {
-	if _, err := s.backend(r); err != nil {
-		return nil, err
-	}
-	var body struct {
-		State string `json:"state"`
-	}
-	if err := readJSON(r, &body, maxPatch); err != nil {
-		return nil, err
-	}
-	switch body.State {
-	case StateReady, StateDrain, StateMaintenance, StateConfigured:
-	default:
-		return nil, newProblem(http.StatusBadRequest, "state "+body.State+" is none",
-			"want ready, drain, maintenance or configured")
-	}
-	if err := s.control.SetState(r.PathValue("p"), r.PathValue("b"), body.State); err != nil {
-		return nil, err
-	}
-	return s.backend(r)
-}
-
 func (s *Server) certificates(*http.Request) (any, error) { return list(s.control.Certificates()), nil }
 
 func (s *Server) authority(*http.Request) (any, error) {

@@ -142,7 +142,7 @@ func TestAStateIsSetAndTold(t *testing.T) {
 		assert.Equal(t, state, b.State)
 	}
 	_, err := r.SetState(t.Context(), "shop", "[2001:db8::1]:80", "broken")
-	assert.Contains(t, problem(t, err, 400).Help, "ready, drain, maintenance")
+	assert.Contains(t, problem(t, err, 400).Error(), `state: "broken" is none: want ready, drain, maintenance`)
 	_, err = r.SetState(t.Context(), "shop", "nobody", admin.StateDrain)
 	problem(t, err, 404)
 	_, err = r.SetState(t.Context(), "shop", "[2001:db8::1]:80", admin.StateMaintenance)

@@ -96,7 +96,17 @@ func (c *Client) Backend(ctx context.Context, pool, id string) (Backend, error) 
 
 // SetState overrides the configured state of a backend; see StateReady and its neighbours.
 func (c *Client) SetState(ctx context.Context, pool, id, state string) (Backend, error) {
-	return ask[Backend](ctx, c, http.MethodPatch, backendPath(pool, id), map[string]string{"state": state})
+	return c.Override(ctx, pool, id, Change{State: state})
+}
+
+// Override sets an operator's word about a backend, or takes it back by StateConfigured.
+func (c *Client) Override(ctx context.Context, pool, id string, change Change) (Backend, error) {
+	return ask[Backend](ctx, c, http.MethodPatch, backendPath(pool, id), change.wire())
+}
+
+// Overrides lists what operators have said.
+func (c *Client) Overrides(ctx context.Context) ([]Override, error) {
+	return get[[]Override](ctx, c, "/v1/overrides")
 }
 
 func backendPath(pool, id string) string {

@@ -38,8 +38,10 @@ type Strategist interface {
 // An Operator has the pools.
 type Operator interface {
 	Pools() []Pool // by name
-	// SetState overrides the configured state of a backend; StateConfigured takes that back.
-	SetState(pool, backend, state string) error
+	// Override sets an operator's word about a backend, which stands before the configuration's. StateConfigured
+	// takes it back, also of a backend that the configuration does not have.
+	Override(pool, backend string, c Change) error
+	Overrides() []Override // by pool and backend
 }
 
 // A Certifier has the certificates.
@@ -55,6 +57,9 @@ const (
 	StateMaintenance = "maintenance"
 	StateConfigured  = "configured" // what the configuration says
 )
+
+// StateAbsent is of a backend that the configuration does not have.
+const StateAbsent = "absent"
 
 // Status is what runs.
 type Status struct {
@@ -120,11 +125,12 @@ type Backend struct {
 	Address   string `json:"address"`
 	Zone      string `json:"zone,omitempty"`
 	Weight    uint32 `json:"weight"`
-	State     string `json:"state"`    // ready, draining, down or maintenance
-	Override  bool   `json:"override"` // an operator's word stands before the configuration's
-	Down      bool   `json:"down"`     // its probes fail
-	Ejected   bool   `json:"ejected"`  // it failed too many requests
-	InFlight  int64  `json:"in_flight"`
+	State     string `json:"state"`      // ready, draining, down or maintenance
+	Override  bool   `json:"override"`   // an operator's word stands before the configuration's
+	Down      bool   `json:"down"`       // its probes fail
+	Ejected   bool   `json:"ejected"`    // it failed too many requests
+	InFlight  int64  `json:"in_flight"`  // requests and streams in progress
+	Pins      int    `json:"pins"`       // clients that came back to it within the idle time, estimated
 	LatencyNS int64  `json:"latency_ns"` // moving average to the head of an answer; 0 = none yet
 }
 

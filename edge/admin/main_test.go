@@ -29,6 +29,8 @@ type fake struct {
 	swap    error
 	swaps   func() // called within a swap
 	state   string
+	changes []admin.Change
+	kept    []admin.Override
 }
 
 func (f *fake) Status() admin.Status {
@@ -59,14 +61,20 @@ func (f *fake) Pools() []admin.Pool {
 	}}}
 }
 
-func (f *fake) SetState(_, _, state string) error {
+func (f *fake) Override(_, _ string, c admin.Change) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if state == admin.StateMaintenance {
+	if c.State == admin.StateMaintenance {
 		return errors.New("a fault of the edge")
 	}
-	f.state = state
+	f.state, f.changes = c.State, append(f.changes, c)
 	return nil
+}
+
+func (f *fake) Overrides() []admin.Override {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.kept
 }
 
 func (f *fake) Certificates() []admin.Certificate { return nil }

@@ -27,6 +27,7 @@ func (s *Server) Handler() http.Handler {
 		"/v1/pools":                  {"GET": s.pools},
 		"/v1/pools/{p}":              {"GET": s.pool},
 		"/v1/pools/{p}/backends/{b}": {"GET": s.backend, "PATCH": s.patchBackend},
+		"/v1/overrides":              {"GET": s.overrides},
 		"/v1/certificates":           {"GET": s.certificates},
 		"/v1/ca":                     {"GET": s.authority},
 	} {
