@@ -46,18 +46,45 @@ func queueOf(up config.Upstream) int {
 }
 
 func healthConfig(p *poolPlan, secure *tls.Config) health.Config {
-	passive := p.conf.Health.Passive
-	h := health.Config{Pool: p.pool, Passive: health.Passive{
-		ConnectErrors: passive.ConnectErrors, EjectFor: passive.EjectFor,
-		MaxEjected: float64(passive.MaxEjected) / 100,
-	}, Tuning: balance.Tuning{SlowStart: p.conf.SlowStart, Panic: float64(p.conf.Health.Panic) / 100}}
-	if a := p.conf.Health.Active; a != nil {
-		h.Probe = &health.Probe{
-			Path: a.Path, Status: a.Status, Interval: a.Interval, Timeout: a.Timeout,
-			HealthyAfter: a.HealthyAfter, UnhealthyAfter: a.UnhealthyAfter,
-			Transport: health.NewTransport(p.conf.Upstream.Protocol, secure),
-		}
+	return health.Config{
+		Pool: p.pool, Probe: probe(p.conf, secure), Passive: passive(p.conf.Health.Passive),
+		Tuning: balance.Tuning{SlowStart: p.conf.SlowStart, Panic: share(p.conf.Health.Panic)},
 	}
+}
+
+func share(p config.Percent) float64 { return float64(p) / 100 }
+
+// passive is the rules by which requests eject; none if nobody may be ejected.
+func passive(c config.Passive) health.Passive {
+	if c.MaxEjected == 0 {
+		return health.Passive{}
+	}
+	return health.Passive{
+		ConnectErrors: c.ConnectErrors, Consecutive5xx: c.Consecutive5xx, ErrorRate: share(c.ErrorRate),
+		Window: c.Window, MinRequests: c.MinRequests, EjectFor: c.EjectFor, MaxEjected: share(c.MaxEjected),
+	}
+}
+
+var probeTypes = map[string]health.Type{"http": health.HTTP, "tcp": health.TCP, "grpc": health.GRPC}
+
+// probe is how the backends of a pool are asked; nil = they are not.
+func probe(c config.Pool, secure *tls.Config) *health.Probe {
+	a := c.Health.Active
+	if a == nil {
+		return nil
+	}
+	h := &health.Probe{
+		Type: probeTypes[a.Type], Path: a.Path, Host: a.Host, Status: a.Status, Body: a.Body, Service: a.Service,
+		Interval: a.Interval, Timeout: a.Timeout, HealthyAfter: a.HealthyAfter, UnhealthyAfter: a.UnhealthyAfter,
+	}
+	protocol := c.Upstream.Protocol
+	if h.Type == health.GRPC {
+		protocol = "grpc"
+	}
+	if c.Upstream.ProxyProtocol == "v2" {
+		h.Dial = health.ProxyDial
+	}
+	h.Transport = health.NewTransport(protocol, secure, h.Dial)
 	return h
 }
 

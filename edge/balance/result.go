@@ -44,4 +44,5 @@ type Result struct {
 	Attempt uint32        // from 0
 	Head    time.Duration // until the response head; 0 = none came
 	Total   time.Duration // until the attempt ended
+	Ended   time.Time     // when it did; zero = now
 }

@@ -13,8 +13,9 @@ type Checker struct {
 	opt     Options
 	changed chan struct{} // something to reconcile: settings, or a pool
 
-	mu    sync.Mutex
-	pools map[string]*watched
+	mu      sync.Mutex
+	pools   map[string]*watched
+	records map[subject]*record // of the probes
 }
 
 // watched is one pool under watch.
@@ -26,7 +27,10 @@ type watched struct {
 
 // New makes a Checker that watches nothing.
 func New(o Options) *Checker {
-	return &Checker{opt: o.withDefaults(), changed: make(chan struct{}, 1), pools: map[string]*watched{}}
+	return &Checker{
+		opt: o.withDefaults(), changed: make(chan struct{}, 1),
+		pools: map[string]*watched{}, records: map[subject]*record{},
+	}
 }
 
 // Apply replaces what is watched. What stays by pool keeps its state; a backend that was down or ejected by a
@@ -102,10 +106,10 @@ func (c *Checker) step(now time.Time) (next time.Time, any bool) {
 	return next, any
 }
 
-// subject is what one prober is about.
+// subject is what one prober is about: by another address, another server.
 type subject struct {
-	pool *balance.Pool
-	id   string
+	pool                *balance.Pool
+	id, scheme, address string
 }
 
 // round is the probers that a Run has started.
@@ -124,35 +128,57 @@ func (r *round) reconcile(ctx context.Context) {
 			delete(r.probers, s)
 		}
 	}
-	for s, t := range wanted {
+	for s, w := range wanted {
 		p := r.probers[s]
 		if p == nil {
-			p = newProber(s, &r.checker.opt)
+			p = newProber(s, w.record, &r.checker.opt)
 			r.probers[s] = p
-			p.set(t)
+			p.set(w.probe)
 			own, stop := context.WithCancel(ctx)
 			p.stop = stop
 			r.wait.Go(func() { p.run(own) })
 			continue
 		}
-		p.set(t)
+		p.set(w.probe)
 	}
 }
 
-// wanted is what is to be probed now, and how.
-func (c *Checker) wanted() map[subject]target {
+// wish is how a subject is to be probed, and what is known of it.
+type wish struct {
+	probe  *Probe
+	record *record
+}
+
+// wanted is what is to be probed now. What is known of all else is forgotten.
+func (c *Checker) wanted() map[subject]wish {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	list := map[subject]target{}
+	list, kept := map[subject]wish{}, map[subject]*record{}
 	for _, w := range c.pools {
 		if w.probe == nil {
 			continue
 		}
 		set := w.pool.Set()
 		for i := range set.Backends {
-			b := &set.Backends[i]
-			list[subject{w.pool, b.ID}] = target{probe: w.probe, scheme: b.Scheme, address: b.Address}
+			s := subjectOf(w.pool, &set.Backends[i])
+			kept[s] = c.recordLocked(s)
+			list[s] = wish{w.probe, kept[s]}
 		}
 	}
+	c.records = kept
 	return list
+}
+
+func subjectOf(p *balance.Pool, b *balance.Backend) subject {
+	return subject{p, b.ID, b.Scheme, b.Address}
+}
+
+// recordLocked is the record of a subject, a new one if there is none.
+func (c *Checker) recordLocked(s subject) *record {
+	r := c.records[s]
+	if r == nil {
+		r = &record{}
+		c.records[s] = r
+	}
+	return r
 }

@@ -3,6 +3,7 @@ package health
 import (
 	"cmp"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -24,18 +25,31 @@ type Config struct {
 	Tuning  balance.Tuning // slow start and panic
 }
 
-// A Probe asks each backend with GET, one request at a time, and never follows a redirect.
+// A Type is what a Probe asks with.
+type Type uint8
+
+const (
+	HTTP Type = iota // GET; a redirect is not followed
+	TCP              // a connection, which must last for a moment
+	GRPC             // grpc.health.v1.Health/Check
+)
+
+// A Probe asks each backend, one request at a time.
 type Probe struct {
-	Path           string        // may have a query; default /
-	Host           string        // of the request; default: the backend's address
-	Status         []int         // that are healthy; none = 200 to 399
+	Type           Type
+	Path           string        // of HTTP; may have a query; default /
+	Host           string        // of HTTP; default: the backend's address
+	Status         []int         // of HTTP, that are healthy; none = 200 to 399
+	Body           string        // of HTTP, that the first 64 KiB of the answer must contain
+	Service        string        // of GRPC; "" = the server as a whole
 	Interval       time.Duration // between two probes, give or take a tenth; default 5s
-	Timeout        time.Duration // for the head of the answer; default 1s
+	Timeout        time.Duration // for all that is looked at of the answer; default 1s
 	HealthyAfter   int           // answers in a row; default 2
 	UnhealthyAfter int           // failures in a row; default 3
 
-	// Transport carries the probes; default: NewTransport("h1", nil).
+	// Transport carries the probes of HTTP and GRPC; default: NewTransport by protocol h1 or grpc.
 	Transport http.RoundTripper
+	Dial      Dial // connects those of TCP; default: a net.Dialer
 }
 
 func (p *Probe) withDefaults() *Probe {
@@ -46,7 +60,10 @@ func (p *Probe) withDefaults() *Probe {
 	d.HealthyAfter = cmp.Or(p.HealthyAfter, 2)
 	d.UnhealthyAfter = cmp.Or(p.UnhealthyAfter, 3)
 	if d.Transport == nil {
-		d.Transport = NewTransport("h1", nil)
+		d.Transport = NewTransport(map[bool]string{false: "h1", true: "grpc"}[d.Type == GRPC], nil, nil)
+	}
+	if d.Dial == nil {
+		d.Dial = new(net.Dialer).DialContext
 	}
 	return &d
 }
@@ -60,12 +77,21 @@ func (p *Probe) healthy(status int) bool {
 
 // Passive ejects a backend for what requests met.
 type Passive struct {
-	ConnectErrors int           // in a row; 0 = never eject
-	EjectFor      time.Duration // doubled each time it fails again at once, up to 32 times; default 30s
-	MaxEjected    float64       // share of the pool that may be ejected at a time; default 0.5
+	ConnectErrors  int           // in a row; 0 = they do not count
+	Consecutive5xx int           // answers of 500 and above, or none, in a row; 0 = they do not count
+	ErrorRate      float64       // share of such in Window, from MinRequests on; 0 = it does not count
+	Window         time.Duration // default 10s
+	MinRequests    int           // default 20
+	EjectFor       time.Duration // doubled each time it fails again at once, up to 32 times; default 30s
+	MaxEjected     float64       // share of the pool that may be ejected at a time; default 0.5
 }
 
+// any tells whether there is a rule by which to eject.
+func (p *Passive) any() bool { return p.ConnectErrors > 0 || p.Consecutive5xx > 0 || p.ErrorRate > 0 }
+
 func (p Passive) withDefaults() Passive {
+	p.Window = cmp.Or(p.Window, 10*time.Second)
+	p.MinRequests = cmp.Or(p.MinRequests, 20)
 	p.EjectFor = cmp.Or(p.EjectFor, 30*time.Second)
 	p.MaxEjected = cmp.Or(p.MaxEjected, 0.5)
 	return p

@@ -97,7 +97,7 @@ func TestProbesSpeakThePoolsProtocol(t *testing.T) {
 				roots.AddCert(s.Certificate())
 				c = &tls.Config{RootCAs: roots}
 			}
-			got, reason := verdict(t, s, health.NewTransport(tt.protocol, c))
+			got, reason := verdict(t, s, health.NewTransport(tt.protocol, c, nil))
 			assert.Equal(t, tt.want, got, reason)
 		})
 	}
@@ -105,7 +105,7 @@ func TestProbesSpeakThePoolsProtocol(t *testing.T) {
 
 func TestARedirectIsNotFollowed(t *testing.T) {
 	s := start(t, http.RedirectHandler("http://192.0.2.1/", http.StatusFound), plain)
-	got, reason := verdict(t, s, health.NewTransport("h1", nil))
+	got, reason := verdict(t, s, health.NewTransport("h1", nil, nil))
 	assert.Equal(t, "ready", got, reason)
 }
 
@@ -120,7 +120,7 @@ func TestHostileAnswersAreFailures(t *testing.T) {
 		}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, reason := verdict(t, start(t, h, plain), health.NewTransport("h1", nil))
+			got, reason := verdict(t, start(t, h, plain), health.NewTransport("h1", nil, nil))
 			assert.Equal(t, "down", got)
 			assert.Contains(t, reason, "probe http://127.0.0.1:")
 		})
@@ -135,7 +135,7 @@ func TestAnEndlessBodyIsNotRead(t *testing.T) {
 			}
 		}
 	}), plain)
-	got, reason := verdict(t, s, health.NewTransport("h1", nil))
+	got, reason := verdict(t, s, health.NewTransport("h1", nil, nil))
 	assert.Equal(t, "ready", got, reason)
 }
 

@@ -211,6 +211,7 @@ func (p *Proxy) try(x *Exchange) *balance.Failure {
 	}
 	x.result.Total = time.Since(start)
 	x.Ended = start.Add(x.result.Total)
+	x.result.Ended = x.Ended
 	p.report(x)
 	return failure
 }
