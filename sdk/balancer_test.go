@@ -29,7 +29,7 @@ func TestSharesStayProportionalWithAnyBackendDown(t *testing.T) {
 	eachBalancer(t, func(t *testing.T, name string) {
 		for i := range 4 {
 			list := with(pool(1, 2, 3, 4), i, abi.StateDown)
-			requireShares(t, repeat(t, balancing(t, name, list...), 20_000), list, 0.08)
+			requireShares(t, repeat(t, balancing(t, name, list...), 100_000), list, 0.02)
 		}
 	})
 }

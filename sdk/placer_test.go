@@ -3,6 +3,7 @@ package sdk_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -44,6 +45,26 @@ func TestKeysStayProportionalWithAnyBackendDown(t *testing.T) {
 		}
 	})
 }
+
+// Every key has one of the table's entries: to look up one key of each is to count the whole table.
+func TestMaglevSpreadsKeysEvenly(t *testing.T) {
+	w := &tableTaker{}
+	hosting(t, w, even(100)...)
+	counts := make([]int, 100)
+	for key := range uint64(sdk.MaglevSize) {
+		counts[w.table.Lookup(key)]++
+	}
+	mean := float64(sdk.MaglevSize) / 100
+	assert.LessOrEqual(t, float64(slices.Max(counts))/mean, 1.01)
+	assert.GreaterOrEqual(t, float64(slices.Min(counts))/mean, 0.99)
+}
+
+// tableTaker keeps a Maglev of the table it was given.
+type tableTaker struct{ table sdk.Maglev }
+
+func (w *tableTaker) Configure(*sdk.Config) error      { return nil }
+func (w *tableTaker) Backends(b sdk.Backends) error    { w.table = sdk.NewMaglev(b); return nil }
+func (w *tableTaker) Pick(r *sdk.Request) sdk.Decision { return sdk.Abstain() }
 
 func TestAKeyKeepsItsBackendInEveryInstance(t *testing.T) {
 	eachPlacer(t, func(t *testing.T, name string) {

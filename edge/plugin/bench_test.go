@@ -40,9 +40,17 @@ func BenchmarkPick(b *testing.B) {
 		{"stateless/least_load/busy", "stateless", `{"algorithm":"least_load"}`},
 		{"stateless/least_latency/busy", "stateless", `{"algorithm":"least_latency"}`},
 		{"consistent-hash/bounded/busy", "consistent-hash", `{"key":["header:x-tenant-id"],"bounded_load":1.25}`},
+		{"stateless/round_robin/2000", "stateless", `{"algorithm":"round_robin"}`},
+		{"stateless/p2c/2000", "stateless", `{"algorithm":"p2c"}`},
+		{"ip-affinity/2000", "ip-affinity", `{}`},
+		{"cookie-sticky/token/2000", "cookie-sticky", `{}`},
+		{"consistent-hash/maglev/2000", "consistent-hash", `{"key":["header:x-tenant-id"]}`},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			pool := newPool(10)
+			if strings.HasSuffix(bb.name, "/2000") {
+				pool = newPool(2000)
+			}
 			if strings.HasSuffix(bb.name, "/busy") {
 				occupy(pool)
 			}
