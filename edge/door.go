@@ -36,6 +36,7 @@ type door struct {
 // doorDeps are what every door opens to.
 type doorDeps struct {
 	handler listen.Handler
+	refuse  func(x *proxy.Exchange, status int, reason string)
 	tls     func(protocols ...string) *tls.Config
 	guard   func(*tls.ConnectionState, net.Addr) proxy.Guard
 	logger  *slog.Logger
@@ -73,7 +74,8 @@ func openDoor(p place, d doorDeps, limits listen.Limits, proxies listen.Proxies)
 		return nil, err
 	}
 	options := listen.Options{
-		Handler: d.handler, Protocols: p.protocols, Limits: limits, Proxies: proxies, Logger: d.logger,
+		Handler: d.handler, Refuse: d.refuse, Protocols: p.protocols, Limits: limits, Proxies: proxies,
+		Logger: d.logger,
 	}
 	if p.secure {
 		options.TLS, options.QUIC = d.tls(p.protocols.TCP()...), d.tls(quicProtocol)

@@ -82,7 +82,7 @@ func (s *Server) challenge(host, path []byte) (string, bool) {
 func (g *generation) open() error {
 	s := g.server
 	deps := doorDeps{
-		handler: s.proxy, tls: s.certs.TLSConfig, guard: s.guard, logger: s.log, keys: s.quic,
+		handler: s.proxy, refuse: s.proxy.Refuse, tls: s.certs.TLSConfig, guard: s.guard, logger: s.log, keys: s.quic,
 	}
 	for _, p := range places(g.conf) {
 		if s.doors[p] != nil {

@@ -43,6 +43,7 @@ func (s *Server) watch() error {
 		s.metrics.WatchPools(s.eachPool),
 		s.metrics.WatchCertificates(s.eachCertificate),
 		s.metrics.WatchConnections(s.eachProtocol),
+		s.watchRefusals(),
 		s.watchPins(),
 		s.watchDiscovery(),
 		s.metrics.Watch(observe.Family{

@@ -55,7 +55,7 @@ func (p *Parser) Reset() { *p = Parser{Limits: p.Limits, Scheme: p.Scheme, lim: 
 
 // Request reads the head of a request that begins at buf[0] and gives its length. The error is ErrIncomplete
 // if the head has not ended yet: call again with the same bytes and more behind them (they may have moved);
-// the cost of all calls is linear. Any other error is an *Error. The slices of r alias buf, whose path may
+// the cost of all calls is linear. Any other error is an *Error; then r is what could be read. The slices of r alias buf, whose path may
 // be rewritten in place. r is Reset first.
 func (p *Parser) Request(buf []byte, r *Request) (int, error) {
 	if p.seen > 0 && !p.ended(buf) {
@@ -63,13 +63,26 @@ func (p *Parser) Request(buf []byte, r *Request) (int, error) {
 	}
 	r.Reset()
 	p.begin()
-	i, err := p.requestLine(buf, r)
-	if err == nil {
+	i, err := p.requestLine(buf, r, false)
+	switch {
+	case err == nil:
 		if i, err = p.fields(buf, i, &r.Fields, true); err == nil {
 			err = p.endRequest(i, r)
 		}
+	case i > 0: // the target is refused: what else can be read is for an account of it
+		_, _ = p.fields(buf, i, &r.Fields, true)
 	}
 	return p.done(buf, i, err)
+}
+
+// Partial reads what there is of a head that Request gave ErrIncomplete for, or found too large, and that is
+// not waited for any more: an account of a request that is refused, not one to serve.
+func (p *Parser) Partial(buf []byte, r *Request) {
+	r.Reset()
+	p.begin()
+	if i, _ := p.requestLine(buf, r, true); i > 0 {
+		_, _ = p.fields(buf, i, &r.Fields, true) // it is known to be faulty
+	}
 }
 
 // Response reads the head of an answer to a request with that method, as Request does. Only the framing of
@@ -145,7 +158,8 @@ func (p *Parser) unfinished(buf []byte) error {
 }
 
 // requestLine reads "method SP target SP version CRLF". One empty line before it is let pass (RFC 9112 2.2).
-func (p *Parser) requestLine(buf []byte, r *Request) (int, error) {
+// The path may be rewritten, which must happen in the last parse only.
+func (p *Parser) requestLine(buf []byte, r *Request, last bool) (int, error) {
 	i := 0
 	if len(buf) > 0 && buf[0] == '\r' {
 		if len(buf) < 2 {
@@ -185,7 +199,7 @@ func (p *Parser) requestLine(buf []byte, r *Request) (int, error) {
 	if i > p.lim.Line {
 		return 0, errLineTooLong
 	}
-	if escaped(target) { // its path may be rewritten, which must not happen before the last parse
+	if !last && escaped(target) {
 		if _, ended := headEnd(buf, 0); !ended {
 			return 0, ErrIncomplete
 		}

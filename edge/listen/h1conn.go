@@ -26,6 +26,7 @@ type h1Conn struct {
 	x      proxy.Exchange
 	onTurn func() bool // turn, bound once
 	stage  uint8       // how far turn came with a request
+	bad    error       // why turn could not parse it
 	one    [1]byte
 	now    time.Time // when the request began
 	rests  bool      // nothing has come for a while
@@ -210,6 +211,7 @@ func (h *h1Conn) receive() error {
 func (h *h1Conn) simple() bool {
 	n, err := h.parser.Request(h.in.Buffered(), &h.x.Request)
 	if err != nil {
+		h.bad = err
 		return false
 	}
 	h.in.Pin(n)
@@ -229,6 +231,9 @@ func (h *h1Conn) head() bool {
 	if h.stage >= stageParsed {
 		return true
 	}
+	if h.bad != nil && h.bad != http1.ErrIncomplete {
+		return h.refuse(h.bad)
+	}
 	for fills := 0; ; fills++ {
 		n, err := h.parser.Request(h.in.Buffered(), &h.x.Request)
 		if err == nil {
@@ -239,6 +244,9 @@ func (h *h1Conn) head() bool {
 			return true
 		}
 		if err != http1.ErrIncomplete {
+			if fills > 0 && tooLarge(err) { // fields may lie where the buffer was before
+				h.parser.Partial(h.in.Buffered(), &h.x.Request)
+			}
 			return h.refuse(err)
 		}
 		if fills == 2 { // the first gave what was waited for, the second the rest of its record
@@ -256,20 +264,21 @@ func (h *h1Conn) noHead(err error) bool {
 	case err == http1.ErrBufferFull:
 		return h.refuse(&http1.Error{Status: 431, Reason: "head too large"})
 	case timedOut(err) || err == errInterrupted:
-		h.server().counters.timedOut.Add(1)
-		return h.refuse(&http1.Error{Status: 408, Reason: "head too slow"})
+		h.parser.Partial(h.in.Buffered(), &h.x.Request)
+		return h.refuse(errSlowHead)
 	}
 	return h.close()
 }
 
 // refuse answers what the parser did not take, and ends the connection.
 func (h *h1Conn) refuse(err error) bool {
-	status := 400
-	if e, ok := err.(*http1.Error); ok {
-		status = e.Status
+	h.reply.start()
+	h.reply.closing = true
+	h.server().refuse(&h.x, refusal(err))
+	if h.reply.state != replyEnded {
+		h.reply.Cut()
+		return h.close()
 	}
-	h.server().counters.badRequests.Add(1)
-	h.reply.refuse(status)
 	return h.hangUp()
 }
 

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/wedge-lb/wedge/edge/http1"
 )
@@ -61,15 +60,6 @@ func (r *h1Reply) buffer() {
 	if r.out == nil {
 		r.out = getBuffer()[:0]
 	}
-}
-
-// refuse writes an answer of our own to something that is no request.
-func (r *h1Reply) refuse(status int) {
-	r.buffer()
-	r.answer = http1.Answer{Status: status, Close: true}
-	r.answer.Fields.Add([]byte("Date"), time.Now().UTC().AppendFormat(nil, http.TimeFormat))
-	r.out = http1.AppendResponse(r.out[:0], &r.answer)
-	r.send(nil)
 }
 
 // Inform sends an interim answer; HTTP/1.0 has none (RFC 9110 15.2).

@@ -219,29 +219,24 @@ func (st *h3Stream) handle() {
 
 // refuse answers or ends what cannot be an exchange.
 func (st *h3Stream) refuse(err error) {
-	bad := &st.c.front.server.counters.badRequests
 	switch e := err.(type) {
 	case *h3Error:
-		bad.Add(1)
+		st.c.front.server.counters.badRequests.Add(1)
 		st.fail(e)
 	case *http1.Error:
-		bad.Add(1)
-		st.answer(e.Status)
+		st.answer(e)
 	default:
 		if timedOut(err) {
-			st.answer(http.StatusRequestTimeout)
+			st.answer(errSlowHead)
 			return
 		}
 		stop(st.str, h3Incomplete)
 	}
 }
 
-// answer sends an answer of our own, and wants no more of the request.
-func (st *h3Stream) answer(status int) {
-	date := time.Now().UTC().AppendFormat(nil, http.TimeFormat)
-	if st.Head(status, http1.Fields{{Name: []byte("date"), Value: date}}, 0) == nil {
-		st.End(nil)
-	}
+// answer sends an answer of the edge's own, and wants no more of the request.
+func (st *h3Stream) answer(bad *http1.Error) {
+	st.c.front.server.refuse(&st.x, bad)
 	st.str.CancelRead(quic.StreamErrorCode(h3NoError))
 }
 

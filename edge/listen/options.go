@@ -40,6 +40,9 @@ func (p Protocols) TCP() []string {
 // Options are what a Server works with for its whole life.
 type Options struct {
 	Handler Handler
+	// Refuse answers what is no request, or whose head came too slowly: x.Request is what could be read of it.
+	// It is called as Handler.Serve is. nil = the status is sent, and no more.
+	Refuse func(x *proxy.Exchange, status int, reason string)
 	// TLS is for ServeTLS; usually its GetConfigForClient decides by server name. The application protocols
 	// are set by the Server, in a copy of it, and of what GetConfigForClient gives unless NextProtos is
 	// Protocols.TCP() there: that saves a copy for each connection.

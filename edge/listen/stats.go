@@ -9,8 +9,8 @@ type Stats struct {
 	HandshakeErrors              int64 // of TLS and QUIC, given up handshakes among them
 	Refused                      int64 // connections over a limit, or of those who are no trusted proxy
 	ProxyErrors                  int64 // connections of trusted proxies without a good PROXY header
-	BadRequests                  int64 // refused by the wire, before the Handler
-	TimedOut                     int64 // connections (h1) ended by a deadline, but idle ones
+	BadRequests                  int64 // refused by the wire, before the Handler, but for slow heads
+	TimedOut                     int64 // slow heads, and connections (h1) ended by a deadline, but idle ones
 	Abandoned                    int64 // requests whose client left before its answer
 	Panics                       int64
 }

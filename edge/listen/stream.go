@@ -153,18 +153,6 @@ func (st *stream) length() error {
 	return nil
 }
 
-// refuse answers what cannot be an exchange.
-func (st *stream) refuse(err error) {
-	status := http.StatusBadRequest
-	if e, ok := err.(*http1.Error); ok {
-		status = e.Status
-	}
-	h := st.w.Header()
-	h["Content-Length"] = []string{"0"}
-	st.w.WriteHeader(status)
-	st.giveBack()
-}
-
 // A streamBody reads the body of a request, at the pace that the limits demand.
 type streamBody struct {
 	st       *stream

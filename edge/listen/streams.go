@@ -40,8 +40,8 @@ func (ss *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer ss.leave()
 	st := newStream(ss, ss.limits, w, r)
 	if err := st.fill(); err != nil {
-		ss.server.counters.badRequests.Add(1)
-		st.refuse(err)
+		ss.server.refuse(&st.x, refusal(err))
+		st.giveBack()
 		return
 	}
 	stop := context.AfterFunc(r.Context(), st.x.Abort.Abort)

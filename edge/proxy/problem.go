@@ -33,6 +33,23 @@ func (p *Proxy) problem(x *Exchange, status int, reason string, extra ...http1.F
 	p.answer(x, status, f, body)
 }
 
+// methodsAllowed answers for the methods that are no route's to take: CONNECT and TRACE.
+var methodsAllowed = []byte("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+
+// Refuse answers an exchange whose request the front did not take: x.Request is what could be read of it. The
+// client gets an error page, and the request is counted and logged, as from Serve.
+func (p *Proxy) Refuse(x *Exchange, status int, reason string) {
+	x.begin(p.current.Load())
+	defer p.end(x)
+	x.Request.Length, x.Request.Body = 0, nil
+	x.pick.ClientIP = x.client()
+	if status == http.StatusMethodNotAllowed {
+		p.problem(x, status, reason, http1.Field{Name: nameAllow, Value: methodsAllowed})
+		return
+	}
+	p.problem(x, status, reason)
+}
+
 // answer sends a whole answer of the edge's own.
 func (p *Proxy) answer(x *Exchange, status int, f http1.Fields, body []byte) {
 	x.status = status
@@ -41,7 +58,7 @@ func (p *Proxy) answer(x *Exchange, status int, f http1.Fields, body []byte) {
 	if x.Reply.Head(status, f, int64(len(body))) != nil {
 		return
 	}
-	if !http1.EqualFold(x.Request.Method, http.MethodHead) && len(body) > 0 {
+	if string(x.Request.Method) != http.MethodHead && len(body) > 0 {
 		n, err := x.Reply.Write(body)
 		if x.out += int64(n); err != nil {
 			return
