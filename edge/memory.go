@@ -17,11 +17,13 @@ const (
 
 // keepMemory gives back what a burst has left, once it is quiet: the collector runs when the heap has doubled,
 // which after a wave of handshakes is long after the wave, and idle connections are what an edge has most of.
+// It does so twice: stacks that one collection shrinks, and what is only then of no use, the next gives back.
 func keepMemory(ctx context.Context) error {
 	tick := time.NewTicker(memoryEvery)
 	defer tick.Stop()
 	var seen time.Duration
 	var last time.Time
+	again := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -29,9 +31,9 @@ func keepMemory(ctx context.Context) error {
 		case now := <-tick.C:
 			used := busy()
 			quiet := used-seen < quietTime
-			if seen = used; quiet && now.Sub(last) >= memoryPause && slack() {
+			if seen = used; quiet && now.Sub(last) >= memoryPause && (again || slack()) {
 				debug.FreeOSMemory()
-				last = now
+				last, again = now, !again
 			}
 		}
 	}

@@ -24,8 +24,8 @@ type arena struct {
 }
 
 // calm is longer than the edge may take to give memory back once a burst is over (edge.keepMemory): ten seconds
-// since the last time, and one to see that it is quiet.
-const calm = 12 * time.Second
+// since the last time, and a few to see that it is quiet.
+const calm = 13 * time.Second
 
 // openArena starts what all scenarios share, and gives what ends it.
 func openArena(ctx context.Context, o options, notices io.Writer) (*arena, func() error, error) {

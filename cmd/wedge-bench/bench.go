@@ -95,7 +95,7 @@ func bouts(o options) ([]bout, error) {
 const (
 	startCost  = time.Second            // a contender's start and end
 	loadCost   = 200 * time.Millisecond // a load's start and end, and reading what it wrote
-	memoryCost = 24 * time.Second       // a round of the scenario that measures memory
+	memoryCost = 26 * time.Second       // a round of the scenario that measures memory
 	slack      = 30 * time.Second       // by which within may be exceeded before everything ends
 )
 
