@@ -1,6 +1,7 @@
 // Package listen owns the sockets that clients connect to: TCP with HTTP/1.1 (on our own wire, package http1)
-// and HTTP/2, UDP with HTTP/3 (on our own frames over quic-go's transport). Each request becomes a proxy.Exchange, which a Handler answers; nothing behind
-// this package knows which protocol it serves.
+// and HTTP/2, UDP with HTTP/3 (on our own frames over quic-go's transport). Each request becomes a
+// proxy.Exchange, which a Handler answers; nothing behind this package knows which protocol it serves. What is
+// no request goes to Options.Refuse, which answers it as the Handler would.
 //
 // A Server has any number of listeners, of three kinds: ServeTCP (h1 without TLS), ServeTLS (h1 and h2 by
 // ALPN) and ServeQUIC (h3). Each blocks until its listener is closed and all that it started has ended: when
@@ -21,4 +22,8 @@
 // One goroutine serves an h1 connection, and none is started for a request. What would cost each request a
 // timer is left to a sweep over the connections: heads that take too long, clients that left while a backend
 // thinks, and idle connections, which are put to rest: without buffers, request memory or a grown stack.
+//
+// An h1 client that closes its direction of the connection (shutdown, SHUT_WR) counts as one that left, as it does
+// for nginx: if its answer has not begun within a second or so, the exchange is aborted and the connection
+// reset. A tunnel may be half closed for as long as it lasts.
 package listen
