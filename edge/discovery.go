@@ -178,7 +178,7 @@ func parseMembers(file string, data []byte, protocol string) ([]discover.Member,
 			return nil, err
 		}
 		list = append(list, discover.Member{ID: b.ID, Scheme: scheme, Address: address, Weight: uint32(b.Weight),
-			Zone: b.Zone, Labels: b.Labels, Condition: conditions[b.State]})
+			Zone: b.Zone, Labels: b.Labels, Condition: condition(b.State)})
 	}
 	return list, nil
 }

@@ -133,7 +133,7 @@ func (s *Server) take(g *generation) bool {
 	}
 	for name, p := range g.pools {
 		s.pools[name] = p.pool
-		s.overrides.apply(p.pool, time.Now())
+		s.overrides.Apply(p.pool, time.Now())
 		p.pool.Update(s.specs(p, g.discovered[name]))
 		s.affinities[name] = p.affinity
 		p.affinity.Begin()

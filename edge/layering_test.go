@@ -44,6 +44,7 @@ var arrows = map[string][]string{
 
 	"edge/discover/dnstest": {}, // a DNS server, for tests of any package
 	"edge/observe":          {},
+	"edge/override":         {"edge/balance"},
 	"edge/admin":            {},
 	"sdk":                   {"sdk/abi"},
 	"sdk/abi":               {},

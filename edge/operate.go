@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -8,6 +10,7 @@ import (
 	"github.com/wedge-lb/wedge/edge/admin"
 	"github.com/wedge-lb/wedge/edge/affinity"
 	"github.com/wedge-lb/wedge/edge/balance"
+	"github.com/wedge-lb/wedge/edge/override"
 )
 
 func (c control) Pools() []admin.Pool {
@@ -40,48 +43,86 @@ func describeBackends(p *balance.Pool, pins *affinity.Affinity) []admin.Backend 
 // Override needs no turn: it stands whatever a reload in progress makes of the pool.
 func (c control) Override(pool, backend string, change admin.Change) error {
 	s := c.s
-	if err := s.override(subject{pool, backend}, change); err != nil {
+	err := s.override(pool, backend, change)
+	switch {
+	case errors.Is(err, override.ErrFull):
+		return admin.Refused(err.Error(), "take some back; wedge overrides lists them")
+	case errors.Is(err, override.ErrDeadline):
+		return admin.Refused("the change is not taken", "give the state as well; nothing has changed",
+			admin.Fault{Place: "deadline", Message: err.Error()})
+	case err != nil:
 		return err
 	}
 	s.tendOverrides(true)
 	select {
-	case s.overrides.wake <- struct{}{}:
+	case s.overridden <- struct{}{}:
 	default: // the loop is to look already
 	}
 	return nil
 }
 
-func (s *Server) override(at subject, change admin.Change) error {
+func (s *Server) override(pool, backend string, c admin.Change) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.pools[at.pool]
+	p := s.pools[pool]
 	switch {
-	case change.State == admin.StateConfigured:
-		s.overrides.drop(at, p, "taken back")
+	case c.State == admin.StateConfigured:
+		s.overrides.Drop(pool, backend, p)
 		return nil
 	case p == nil:
-		return admin.NotFound("pool", at.pool, "wedge status lists those there are")
-	case p.Set().Find(at.backend) == nil:
-		return admin.NotFound("backend", at.backend, "wedge status lists those there are")
+		return admin.NotFound("pool", pool, "wedge status lists those there are")
+	case p.Set().Find(backend) == nil:
+		return admin.NotFound("backend", backend, "wedge status lists those there are")
 	}
-	return s.overrides.set(p, at.backend, change, time.Now().UTC().Round(0))
+	change := override.Change{State: c.State, Weight: c.Weight, TTL: c.TTL, Deadline: c.Deadline}
+	return s.overrides.Set(p, backend, change, time.Now())
 }
 
 func (c control) Overrides() []admin.Override {
 	s := c.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	words, unsaved := s.overrides.List()
 	var list []admin.Override
-	for _, o := range s.overrides.sorted() {
-		p := s.pools[o.Pool]
-		each := admin.Override{
-			Pool: o.Pool, Backend: o.Backend, State: o.State, Weight: o.Weight, Since: o.Since, Until: o.Until,
-			Deadline: o.Deadline, Known: p != nil && p.Set().Find(o.Backend) != nil,
+	for _, w := range words {
+		p := s.pools[w.Pool]
+		o := admin.Override{
+			Pool: w.Pool, Backend: w.Backend, State: w.State, Weight: w.Weight, Since: w.Since, Until: w.Until,
+			Deadline: w.Deadline, Known: p != nil && p.Set().Find(w.Backend) != nil,
 		}
-		if s.overrides.unsaved != nil {
-			each.Unsaved = s.overrides.unsaved.Error()
+		if unsaved != nil {
+			o.Unsaved = unsaved.Error()
 		}
-		list = append(list, each)
+		list = append(list, o)
 	}
 	return list
+}
+
+// keepOverrides ends overrides and lets deadlines pass until ctx ends.
+func (s *Server) keepOverrides(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.overridden:
+		case <-timer.C:
+		}
+		timer.Reset(s.tendOverrides(false))
+	}
+}
+
+// tendOverrides does what is due now and gives the time until more is. With changed they are saved anyway.
+func (s *Server) tendOverrides(changed bool) time.Duration {
+	s.mu.Lock()
+	due := s.overrides.Tend(s.pools, time.Now())
+	s.mu.Unlock()
+	for _, b := range due.Sever {
+		s.upstream.Sever(b)
+	}
+	if changed || due.Save {
+		s.overrides.Save()
+	}
+	return due.Wait
 }

@@ -45,8 +45,10 @@ func (s *Server) planPools(c *config.Config, discovered map[string]*discovery) (
 	return plans, nil
 }
 
-var conditions = map[string]balance.Condition{
-	"ready": balance.Ready, "drain": balance.Drain, "maintenance": balance.Maintenance,
+// condition is that of a name in the configuration, which has checked it.
+func condition(name string) balance.Condition {
+	c, _ := balance.ParseCondition(name)
+	return c
 }
 
 func backendSpec(b config.Backend) (balance.Spec, error) {
@@ -56,7 +58,7 @@ func backendSpec(b config.Backend) (balance.Spec, error) {
 	}
 	return balance.Spec{
 		ID: b.Name(), Scheme: scheme, Address: address, Weight: uint32(b.Weight), Zone: b.Zone, Labels: b.Labels,
-		Condition: conditions[b.State],
+		Condition: condition(b.State),
 	}, nil
 }
 

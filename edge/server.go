@@ -20,6 +20,7 @@ import (
 	"github.com/wedge-lb/wedge/edge/config"
 	"github.com/wedge-lb/wedge/edge/health"
 	"github.com/wedge-lb/wedge/edge/observe"
+	"github.com/wedge-lb/wedge/edge/override"
 	"github.com/wedge-lb/wedge/edge/plugin"
 	"github.com/wedge-lb/wedge/edge/proxy"
 	"github.com/wedge-lb/wedge/edge/strategy"
@@ -40,6 +41,7 @@ type Server struct {
 	metrics   *observe.Metrics
 	certs     *certs.Manager
 	upstream  *upstream.Transport
+	overrides *override.Book
 	health    *health.Checker
 	proxy     *proxy.Proxy
 	quic      *quicKeys
@@ -47,10 +49,11 @@ type Server struct {
 	accessLog *observe.AccessLog
 	accessEnd func() error // closes what the access log writes to
 
-	ready   chan struct{}
-	state   atomic.Int32
-	failed  chan error
-	secrets atomic.Pointer[map[string][16]byte] // of pools
+	ready      chan struct{}
+	overridden chan struct{} // has room for one: overrides have changed
+	state      atomic.Int32
+	failed     chan error
+	secrets    atomic.Pointer[map[string][16]byte] // of pools
 
 	started time.Time
 
@@ -63,7 +66,6 @@ type Server struct {
 	file       *config.Config // as it was written, for who asks
 	pools      map[string]*balance.Pool
 	affinities map[string]*affinity.Affinity // of pools
-	overrides  *overrides
 	strategies map[string]*strategy.Strategy
 	swapped    map[string]strategy.Spec // strategies that were swapped by hand
 	discovered map[string]*discovery    // by pool
@@ -116,7 +118,7 @@ func build(c *config.Config, o Options) (*Server, error) {
 	dir := string(c.StateDir)
 	s := &Server{
 		opt: o, log: o.Logger, metrics: observe.New(o.Version),
-		ready: make(chan struct{}), failed: make(chan error, 1),
+		ready: make(chan struct{}), overridden: make(chan struct{}, 1), failed: make(chan error, 1),
 		pools: map[string]*balance.Pool{}, strategies: map[string]*strategy.Strategy{},
 		planned: map[string]*strategy.Strategy{}, swapped: map[string]strategy.Spec{}, doors: map[place]*door{},
 		affinities: map[string]*affinity.Affinity{},
@@ -125,7 +127,9 @@ func build(c *config.Config, o Options) (*Server, error) {
 	if err := makeStateDir(dir); err != nil {
 		return nil, err
 	}
-	s.overrides = newOverrides(dir, s.log)
+	s.overrides = override.Open(override.Options{
+		Path: filepath.Join(dir, "overrides.json"), Write: writeFile, Logger: s.log,
+	})
 	cache := o.PluginCache
 	if cache == "" {
 		cache = filepath.Join(dir, "plugins")

@@ -136,7 +136,8 @@ func operateBackend(t *testing.T, h *home, listen string) {
 	}
 	both, first := map[string]bool{"b0": true, "b1": true}, map[string]bool{"b0": true}
 	assert.Equal(t, both, seen())
-	assert.Equal(t, "b1 is draining (operator), 0 requests in flight\n", h.ok("backend", "drain", "shop", "b1"))
+	assert.Equal(t, "b1 is draining (operator), 0 requests and streams in flight, 0 clients pinned\n",
+		h.ok("backend", "drain", "shop", "b1"))
 	assert.Equal(t, first, seen())
 	assert.Contains(t, h.ok("backend", "ready", "shop", "b1"), "b1 is ready (operator)")
 	assert.Equal(t, both, seen())

@@ -73,11 +73,11 @@ func (o overview) text(w io.Writer) {
 	for _, l := range st.Listeners {
 		fmt.Fprintf(tw, "%s %s\t%s\t%d\n", l.Network, l.Address, strings.Join(l.Protocols, ", "), l.Connections)
 	}
-	fmt.Fprint(tw, "\nPOOL\tBACKEND\tADDRESS\tWEIGHT\tSTATE\tIN FLIGHT\tLATENCY\n")
+	fmt.Fprint(tw, "\nPOOL\tBACKEND\tADDRESS\tWEIGHT\tSTATE\tIN FLIGHT\tPINS\tLATENCY\n")
 	for _, p := range o.Pools {
 		for _, b := range p.Backends {
-			fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%d\t%s\n",
-				p.Name, b.ID, b.Address, b.Weight, stateText(b), b.InFlight,
+			fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%d\t%d\t%s\n",
+				p.Name, b.ID, b.Address, b.Weight, stateText(b), b.InFlight, b.Pins,
 				time.Duration(b.LatencyNS).Round(time.Microsecond))
 		}
 	}

@@ -17,6 +17,7 @@ func TestEveryCommandExplainsItselfByExample(t *testing.T) {
 	for _, want := range []string{
 		"", "run", "demo", "proxy", "check", "reload", "status", "ca", "strategy", "strategy swap",
 		"strategy status", "backend", "backend drain", "backend maint", "backend ready", "backend configured",
+		"backend weight", "drain", "overrides",
 	} {
 		assert.True(t, seen[want], "wedge %s", want)
 	}

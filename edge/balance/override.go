@@ -42,6 +42,19 @@ func (p *Pool) overrideLocked(id string, o Override) {
 	}
 }
 
+// ParseCondition reads a condition by its name: ready, drain or maintenance.
+func ParseCondition(name string) (Condition, bool) {
+	switch name {
+	case "ready":
+		return Ready, true
+	case "drain":
+		return Drain, true
+	case "maintenance":
+		return Maintenance, true
+	}
+	return Ready, false
+}
+
 func (o Override) equal(other Override) bool {
 	if o.Condition == nil || other.Condition == nil {
 		return o == other
