@@ -8,6 +8,7 @@ import (
 
 	"github.com/wedge-lb/wedge/edge/certs"
 	"github.com/wedge-lb/wedge/edge/config"
+	"github.com/wedge-lb/wedge/edge/geo"
 	"github.com/wedge-lb/wedge/edge/health"
 	"github.com/wedge-lb/wedge/edge/proxy"
 	"github.com/wedge-lb/wedge/edge/strategy"
@@ -27,6 +28,7 @@ type generation struct {
 	upstream   map[string]upstream.Settings
 	health     []health.Config
 	proxy      *proxy.Generation
+	countries  *geo.Database // nil = none
 	opened     []*door
 	mark       uint64
 	secrets    *map[string][16]byte // before the plan
@@ -71,7 +73,7 @@ func (g *generation) build(ctx context.Context) error {
 		Sites: table, Trusted: c.Server.TrustedProxies, Challenge: s.challenge,
 		Unrouted: s.metrics.Route(unrouted, unrouted), Log: s.accessLog,
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, g.locate())...)
 }
 
 func (s *Server) challenge(host, path []byte) (string, bool) {
@@ -161,6 +163,7 @@ func (s *Server) take(g *generation) bool {
 		}
 	}
 	s.conf, s.file, s.discovered = g.conf, g.file, g.discovered
+	s.countries = g.countries
 	s.generation++
 	return true
 }

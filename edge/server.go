@@ -18,6 +18,7 @@ import (
 	"github.com/wedge-lb/wedge/edge/balance"
 	"github.com/wedge-lb/wedge/edge/certs"
 	"github.com/wedge-lb/wedge/edge/config"
+	"github.com/wedge-lb/wedge/edge/geo"
 	"github.com/wedge-lb/wedge/edge/health"
 	"github.com/wedge-lb/wedge/edge/observe"
 	"github.com/wedge-lb/wedge/edge/override"
@@ -64,6 +65,7 @@ type Server struct {
 	mu         sync.Mutex     // to change what is below, and to read it without change
 	conf       *config.Config // expanded
 	file       *config.Config // as it was written, for who asks
+	countries  *geo.Database  // nil = none
 	pools      map[string]*balance.Pool
 	affinities map[string]*affinity.Affinity // of pools
 	strategies map[string]*strategy.Strategy

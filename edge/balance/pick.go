@@ -31,6 +31,12 @@ type RepeatedHeader interface {
 	Next(name string, from int) (value []byte, next int)
 }
 
+// A Locator knows the country of an address. Pickers ask it only if they want to know: most do not.
+type Locator interface {
+	// Country is the ISO 3166 code; "" = it is not known. It is called concurrently.
+	Country(a netip.Addr) string
+}
+
 // A Request is what a Picker may know of a request. Slices are valid during the pick only.
 type Request struct {
 	Attempt  uint32     // from 0
@@ -48,8 +54,17 @@ type Request struct {
 	Header    Header
 	Protocol  string // h1, h2, h3
 	SNI       string
-	Country   string // ISO 3166 code; "" = not known
+	Country   string // ISO 3166 code; "" = ask Locator
+	Locator   Locator
 	Route     string // name of the route
+}
+
+// Located is the client's country; "" = it is not known.
+func (r *Request) Located() string {
+	if r.Country == "" && r.Locator != nil {
+		return r.Locator.Country(r.ClientIP)
+	}
+	return r.Country
 }
 
 // excludes tells whether id was tried already.

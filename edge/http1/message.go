@@ -1,6 +1,9 @@
 package http1
 
-import "io"
+import (
+	"io"
+	"net/netip"
+)
 
 // Unknown is the Length of a body that ends when its Body says so.
 const Unknown = -1
@@ -25,6 +28,10 @@ type Request struct {
 	Buffered []byte    // if not nil: the whole body, already received; Body gives the same bytes
 	Trailers *Fields   // nil, or filled once Body has returned io.EOF
 	Upgrade  []byte    // the protocol the client asks to switch to, as sent; nil = none
+
+	// Client is who asks, behind all proxies, with port 0 if only its address is known; Local is what the
+	// connection was made to, as far as it is known. They are for backends that are told (PROXY protocol).
+	Client, Local netip.AddrPort
 
 	// Informed, if set, is called for each 1xx answer but 101, in order, before the final head.
 	Informed func(status int, f Fields) error

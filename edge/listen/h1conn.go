@@ -52,6 +52,7 @@ func newH1Conn(c *tcpConn) *h1Conn {
 	x := &h.x // field by field: a literal would be built on the stack first, which has to stay small
 	x.Protocol, x.Secure, x.SNI, x.Guard = proxy.H1, c.secure, c.sni, c.guard
 	x.Peer, x.Shard, x.Reply = c.peer, c.shard, &h.reply
+	x.Local = addrPort(c.socket.LocalAddr())
 	h.body.h, h.reply.h = h, h
 	h.setLimits(c.limits)
 	c.x.Store(&h.x)

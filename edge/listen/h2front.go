@@ -53,7 +53,7 @@ func (f *h2Front) serve(c *tcpConn, t *tls.Conn) {
 	defer f.release(set)
 	state := t.ConnectionState()
 	streams := &streams{server: s, limits: set.limits, alt: s.altSvc}
-	streams.client = client{peer: c.peer, shard: c.shard, sni: serverName(&state)}
+	streams.client = client{peer: c.peer, local: addrPort(t.LocalAddr()), shard: c.shard, sni: serverName(&state)}
 	streams.guard = s.guard(&state, t.LocalAddr())
 	defer streams.wait()
 	set.http2.ServeConn(t, &http2.ServeConnOpts{

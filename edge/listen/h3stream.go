@@ -74,6 +74,7 @@ func (st *h3Stream) begin(c *h3Conn, str *quic.Stream) {
 	x.Reset()
 	x.Protocol, x.Secure, x.SNI, x.Guard = proxy.H3, true, c.peer.sni, c.peer.guard
 	x.Peer, x.Shard, x.Reply = c.peer.peer, c.peer.shard, &st.h3Reply
+	x.Local = c.peer.local
 	st.mu.Lock()
 	st.str, st.serving = str, true
 	st.mu.Unlock()

@@ -172,6 +172,7 @@ func (f *quicFront) accept() error {
 		}
 		c.shaken()
 		state := conn.ConnectionState().TLS
+		c.local = addrPort(conn.LocalAddr())
 		c.sni, c.guard = serverName(&state), f.server.guard(&state, conn.LocalAddr())
 		f.server.counters.h3.Add(1)
 		f.conns.Go(newH3Conn(f, conn, &c.client).serve)

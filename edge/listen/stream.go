@@ -43,6 +43,7 @@ func newStream(ss *streams, l *Limits, w http.ResponseWriter, r *http.Request) *
 	st.mem, st.names = st.mem[:0], st.names[:0]
 	st.x.Reset()
 	st.x.Protocol, st.x.Secure, st.x.SNI, st.x.Peer, st.x.Shard = proxy.H2, true, c.sni, c.peer, c.shard
+	st.x.Local = c.local
 	st.x.Reply, st.x.Guard = &st.streamReply, c.guard
 	st.streamReply = streamReply{st: st, w: w, control: *http.NewResponseController(w),
 		pace: newPace(l.BodyTimeout, l.MinRate)}

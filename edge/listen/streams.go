@@ -13,6 +13,7 @@ import (
 // client is what all requests of one h2 or h3 connection have in common.
 type client struct {
 	peer  netip.AddrPort
+	local netip.AddrPort // our end; of QUIC its IP may be unspecified
 	shard uint32
 	sni   string
 	guard proxy.Guard

@@ -108,7 +108,7 @@ func text(k abi.Kind, r *balance.Request) string {
 	case abi.KindSNI:
 		return r.SNI
 	case abi.KindCountry:
-		return r.Country
+		return r.Located()
 	}
 	return r.Route
 }

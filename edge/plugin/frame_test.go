@@ -95,6 +95,32 @@ func TestAGuestSeesWhatItDeclared(t *testing.T) {
 	}
 }
 
+// asked counts how often it is asked for a country.
+type asked int
+
+func (a *asked) Country(netip.Addr) string {
+	*a++
+	return "NZ"
+}
+
+func TestTheCountryIsLookedUpForThoseWhoWantItOnly(t *testing.T) {
+	for name, tt := range map[string]struct {
+		kind abi.Kind
+		want asked
+	}{"country": {abi.KindCountry, 1}, "route": {abi.KindRoute, 0}, "client_ip": {abi.KindClientIP, 0}} {
+		t.Run(name, func(t *testing.T) {
+			var countries asked
+			r := request()
+			r.Country, r.Locator = "", &countries
+			frame := frameOf(t, echo(t, newPool(1).Set(), need(tt.kind, abi.FormRaw, "")), r)
+			assert.Equal(t, tt.want, countries)
+			if value, _ := slot(t, frame, 0); tt.want > 0 {
+				assert.Equal(t, "NZ", value)
+			}
+		})
+	}
+}
+
 // sip is the hash that a guest sees.
 func sip(s string) string {
 	return string(binary.LittleEndian.AppendUint64(nil, plugin.SipHash(&secret, []byte(s))))

@@ -129,4 +129,6 @@ func (x *Exchange) prepare() {
 	q.Method, q.Scheme, q.Authority = r.Method, r.Scheme, r.Authority
 	q.Path, q.Query, q.HasQuery = r.Path, r.Query, r.HasQuery
 	q.Header, q.Protocol, q.SNI, q.Route = &r.Fields, x.Protocol, x.SNI, x.route.Name
+	q.Locator = x.gen.Countries
+	r.Client, r.Local = x.whence(), x.Local
 }

@@ -58,6 +58,7 @@ type Exchange struct {
 	SNI      string         // server name of the handshake, lower case; "" = none was sent
 	Guard    Guard          // of the connection; nil = serves every host
 	Peer     netip.AddrPort // the other end of the connection (QUIC: as first validated)
+	Local    netip.AddrPort // our end of it, as far as it is known
 	Begun    time.Time      // when the request had come; zero = when Serve is called
 	Ended    time.Time      // set by Serve: when it was done with the request
 	Shard    uint32         // any number that differs between connections: spreads counters

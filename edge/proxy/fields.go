@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"net/netip"
-
 	"github.com/wedge-lb/wedge/edge/http1"
 	"github.com/wedge-lb/wedge/edge/observe"
 )
@@ -190,75 +188,4 @@ func (x *Exchange) requestID() []byte {
 		x.id = observe.AppendRequestID(x.id)
 	}
 	return x.id
-}
-
-// client finds the address that a request came from: the peer's, or if that is a trusted proxy the last
-// address of X-Forwarded-For that is not one.
-func (x *Exchange) client() netip.Addr {
-	addr := x.Peer.Addr().Unmap()
-	if x.trusted = covered(x.gen.Trusted, addr); !x.trusted {
-		return addr
-	}
-	chain := x.list("x-forwarded-for")
-	for len(chain) > 0 {
-		var last []byte
-		chain, last = cutLast(chain)
-		hop, ok := parseHop(last)
-		if !ok {
-			return addr
-		}
-		if addr = hop; !covered(x.gen.Trusted, addr) {
-			return addr
-		}
-	}
-	return addr
-}
-
-func covered(prefixes []netip.Prefix, a netip.Addr) bool {
-	for _, p := range prefixes {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
-}
-
-// cutLast splits a comma-separated list before its last item, which is given without white space.
-func cutLast(list []byte) (before, last []byte) {
-	i := len(list)
-	for i > 0 && list[i-1] != ',' {
-		i--
-	}
-	last = trim(list[i:])
-	return list[:max(i-1, 0)], last
-}
-
-func trim(b []byte) []byte {
-	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
-		b = b[1:]
-	}
-	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
-		b = b[:len(b)-1]
-	}
-	return b
-}
-
-// parseHop reads an address as proxies write it: 1.2.3.4, 1.2.3.4:5, ::1, [::1], [::1]:5.
-func parseHop(b []byte) (netip.Addr, bool) {
-	const longest = len("[0000:0000:0000:0000:0000:0000:255.255.255.255%0]:65535") + 16
-	if len(b) == 0 || len(b) > longest {
-		return netip.Addr{}, false
-	}
-	s := string(b)
-	if a, err := netip.ParseAddr(s); err == nil {
-		return a.Unmap().WithZone(""), true
-	}
-	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return ap.Addr().Unmap().WithZone(""), true
-	}
-	if b[0] == '[' && b[len(b)-1] == ']' {
-		a, err := netip.ParseAddr(s[1 : len(s)-1])
-		return a.Unmap().WithZone(""), err == nil
-	}
-	return netip.Addr{}, false
 }

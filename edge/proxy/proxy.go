@@ -42,6 +42,8 @@ type Generation struct {
 	Sites   *route.Table[Route]
 	Trusted []netip.Prefix // peers whose forwarding fields are believed
 
+	Countries balance.Locator // nil = no country is known
+
 	// Challenge answers ACME HTTP-01 requests on the plain listener; nil = none are expected.
 	Challenge func(host, path []byte) (body string, ok bool)
 	// SecurePort is the port that plain requests are redirected to; 0 = 443.

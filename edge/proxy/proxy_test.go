@@ -57,11 +57,13 @@ type backends struct {
 	answer map[string]func(r *http1.Request, a *http1.Response) error
 	asked  []string
 	last   http1.Fields
+	client netip.AddrPort
 }
 
 func (u *backends) Do(b *balance.Backend, r *http1.Request, a *http1.Response) error {
 	u.asked = append(u.asked, b.ID)
 	u.last = append(u.last[:0], r.Fields...)
+	u.client = r.Client
 	return u.answer[b.ID](r, a)
 }
 
