@@ -44,6 +44,7 @@ type Server struct {
 	upstream  *upstream.Transport
 	overrides *override.Book
 	health    *health.Checker
+	wellness  *healthState
 	proxy     *proxy.Proxy
 	quic      *quicKeys
 	admin     *admin.Server
@@ -109,6 +110,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 		return nil, errors.Join(err, s.release(context.Background()))
 	}
 	s.take(p)
+	s.wellness.restore()
 	return s, nil
 }
 
@@ -154,6 +156,7 @@ func build(c *config.Config, o Options) (*Server, error) {
 	}
 	s.upstream = upstream.New(upstream.Options{Logger: s.log})
 	s.health = health.New(health.Options{Notify: s.noteHealth})
+	s.wellness = newHealthState(dir, s.health, s.log)
 	s.proxy = proxy.New(proxy.Options{
 		Upstream: s.upstream, Random: rand.Uint64, Tunnel: tunnel, Logger: s.log,
 	}, nil)
@@ -171,6 +174,7 @@ func (s *Server) fail(err error) {
 func (s *Server) noteHealth(e health.Event) {
 	s.log.Warn("backend health", "pool", e.Pool, "backend", e.Backend, "change", e.Change.String(),
 		"reason", e.Reason, "for", e.For)
+	s.wellness.note()
 }
 
 // Ready is closed once every listener accepts.
@@ -197,6 +201,7 @@ func (s *Server) start() {
 	s.tasks.start("overrides", s.keepOverrides)
 	s.tasks.start("admin", s.admin.Serve)
 	s.tasks.start("memory", keepMemory)
+	s.tasks.startLast("health state", s.wellness.keep)
 	if s.accessLog != nil {
 		s.tasks.startLast("access log", s.accessLog.Run)
 	}

@@ -1,21 +1,16 @@
 package health_test
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
-	"github.com/wedge-lb/wedge/edge/balance"
 	"github.com/wedge-lb/wedge/edge/health"
 )
 
@@ -27,31 +22,7 @@ func verdict(t *testing.T, s *httptest.Server, transport http.RoundTripper) (str
 	if s.TLS != nil {
 		scheme = "https"
 	}
-	p := balance.NewPool("real")
-	p.Update([]balance.Spec{{ID: "s", Address: s.Listener.Addr().String(), Scheme: scheme}})
-	require.NoError(t, p.SetUp("s", false))
-	told := make(chan health.Event, 16)
-	c := health.New(health.Options{Notify: func(e health.Event) { told <- e }})
-	c.Apply([]health.Config{{Pool: p, Probe: &health.Probe{
-		Transport: transport, Interval: 5 * time.Millisecond, Timeout: 2 * time.Second, UnhealthyAfter: 1,
-	}}})
-	changed := make(chan struct{}, 1)
-	p.Watch(changed)
-	defer p.Unwatch(changed)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	wg.Go(func() { assert.NoError(t, c.Run(ctx)) })
-	select {
-	case e := <-told:
-		return state(p, "s"), e.Reason
-	case <-changed:
-		return state(p, "s"), ""
-	case <-ctx.Done():
-		t.Fatal("nothing was told")
-		return "", ""
-	}
+	return asked(t, scheme, s.Listener.Addr().String(), health.Probe{Transport: transport})
 }
 
 func answer(status int) http.Handler {
