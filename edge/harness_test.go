@@ -174,12 +174,17 @@ func (r *running) client(protocol string) *http.Client {
 // transport speaks one protocol and counts the connections that it makes.
 func transport(t *testing.T, protocol string, conf *tls.Config, dials *atomic.Int64) http.RoundTripper {
 	if protocol == "h3" {
+		ended, end := context.WithCancel(context.Background())
 		tr := &http3.Transport{TLSClientConfig: conf, DisableCompression: true}
 		tr.Dial = func(ctx context.Context, addr string, t *tls.Config, q *quic.Config) (*quic.Conn, error) {
 			dials.Add(1)
-			return quic.DialAddrEarly(ctx, addr, t, q)
+			c, err := quic.DialAddrEarly(ctx, addr, t, q)
+			if err == nil {
+				context.AfterFunc(ended, func() { c.CloseWithError(0, "") }) // tr forgets those that fail
+			}
+			return c, err
 		}
-		t.Cleanup(func() { tr.Close() })
+		t.Cleanup(func() { tr.Close(); end() })
 		return tr
 	}
 	var speak http.Protocols

@@ -26,6 +26,7 @@ import (
 type process struct {
 	t     *testing.T
 	dir   string
+	env   []string
 	cmd   *exec.Cmd
 	admin *admin.Client
 	roots *x509.CertPool
@@ -42,28 +43,44 @@ func startProcess(t *testing.T, text string, env ...string) *process {
 	for _, name := range protocols {
 		p.dials[name] = new(atomic.Int64)
 	}
-	bin := filepath.Join(dir, "wedge")
-	out, err := exec.Command("go", "build", "-o", bin, "../cmd/wedge").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", p.bin(), "../cmd/wedge").CombinedOutput()
 	require.NoError(t, err, string(out))
-	file := filepath.Join(dir, "wedge.yaml")
-	text = strings.ReplaceAll(head, "STATE", dir) + "logging: { access: { format: \"off\" } }\n" + text
-	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	p.cmd = exec.Command(bin, "run", "-c", file)
-	p.cmd.Env = append(os.Environ(), env...)
-	p.cmd.Stderr = os.Stderr
-	require.NoError(t, p.cmd.Start())
-	t.Cleanup(p.end)
+	p.write(text)
 	p.admin, err = admin.NewClient("unix://"+filepath.Join(dir, "admin.sock"), "")
 	require.NoError(t, err)
 	t.Cleanup(p.admin.Close)
+	p.env = env
+	p.launch()
+	t.Cleanup(p.end)
 	ctx := context.Background()
-	require.Eventually(t, func() bool { return p.admin.Ready(ctx) == nil }, 30*time.Second, 20*time.Millisecond)
 	pem, err := p.admin.Authority(ctx)
 	require.NoError(t, err)
 	p.roots = x509.NewCertPool()
 	p.roots.AppendCertsFromPEM(pem)
 	p.findPorts(ctx)
 	return p
+}
+
+func (p *process) bin() string { return filepath.Join(p.dir, "wedge") }
+
+func (p *process) file() string { return filepath.Join(p.dir, "wedge.yaml") }
+
+// write makes text, behind head, the configuration file.
+func (p *process) write(text string) {
+	p.t.Helper()
+	text = strings.ReplaceAll(head, "STATE", p.dir) + "logging: { access: { format: \"off\" } }\n" + text
+	require.NoError(p.t, os.WriteFile(p.file(), []byte(text), 0o600))
+}
+
+// launch starts the edge and waits until it serves.
+func (p *process) launch() {
+	p.t.Helper()
+	p.cmd = exec.Command(p.bin(), "run", "-c", p.file())
+	p.cmd.Env = append(os.Environ(), p.env...)
+	p.cmd.Stderr = os.Stderr
+	require.NoError(p.t, p.cmd.Start())
+	ready := func() bool { return p.admin.Ready(context.Background()) == nil }
+	require.Eventually(p.t, ready, 30*time.Second, 20*time.Millisecond)
 }
 
 func (p *process) findPorts(ctx context.Context) {
