@@ -31,6 +31,7 @@ func planBackends(c *config.Config, pools map[string]*poolPlan) (
 			BodyTimeout:    up.BodyTimeout,
 			MaxConnections: up.MaxConnections, Queue: queueOf(up), QueueTimeout: up.QueueTimeout,
 			MaxIdle: up.MaxIdle, IdleTimeout: up.IdleTimeout, Lifetime: up.Lifetime, TLS: secure,
+			Announce: up.ProxyProtocol == "v2",
 		}
 		checks = append(checks, healthConfig(p, settings[name].ClientTLS()))
 	}

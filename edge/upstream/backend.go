@@ -154,7 +154,7 @@ func (b *backend) popLocked() *conn {
 func (b *backend) give(c *conn, now int64) {
 	s := b.settings.Load()
 	c.idleSince = now
-	if c.severed.Load() {
+	if c.severed.Load() || c.settings.Announce {
 		c.discard()
 		return
 	}

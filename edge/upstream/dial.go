@@ -58,7 +58,7 @@ func (b *backend) dial(r *http1.Request, s *Settings) (*conn, *balance.Failure) 
 		return nil, clientGone(false)
 	}
 	defer r.Abort.Detach()
-	c, err := b.connect(ctx, s)
+	c, err := b.connect(ctx, r, s)
 	if err != nil {
 		b.leave()
 		if r.Abort.Aborted() {
@@ -73,7 +73,7 @@ func (b *backend) dial(r *http1.Request, s *Settings) (*conn, *balance.Failure) 
 	return c, nil
 }
 
-func (b *backend) connect(ctx context.Context, s *Settings) (*conn, error) {
+func (b *backend) connect(ctx context.Context, r *http1.Request, s *Settings) (*conn, error) {
 	raw, err := b.dialer.dial(ctx)
 	if err != nil {
 		return nil, err
@@ -82,6 +82,12 @@ func (b *backend) connect(ctx context.Context, s *Settings) (*conn, error) {
 	if err != nil {
 		_ = raw.Close()
 		return nil, err
+	}
+	if s.Announce {
+		if err := announce(sock, r, s.ConnectTimeout); err != nil {
+			_ = raw.Close()
+			return nil, err
+		}
 	}
 	c := newConn(b, sock, s)
 	if b.dialer.secure == nil {

@@ -22,6 +22,9 @@ type Settings struct {
 	MaxIdle         int           // connections that wait, for one backend; default 512
 	Queue           int           // requests that may wait for one of them; default 1024, below 0 = none
 	Limits          http1.Limits  // of answers
+	// Announce begins each connection with a PROXY protocol header (version 2) that names the client, ahead of
+	// TLS. A connection then serves one request. HTTP/1.1 only: others ignore it.
+	Announce bool
 	// TLS is for backends whose scheme is https. Default: the system's roots, the backend's host as the name,
 	// TLS 1.2 and up. It must not be changed afterwards.
 	TLS *tls.Config
@@ -60,7 +63,7 @@ func (s Settings) withDefaults() Settings {
 
 // sameWire tells whether connections made under s may serve under o.
 func (s *Settings) sameWire(o *Settings) bool {
-	return s.Protocol == o.Protocol && sameTLS(s.TLS, o.TLS)
+	return s.Protocol == o.Protocol && s.Announce == o.Announce && sameTLS(s.TLS, o.TLS)
 }
 
 // sameTLS compares what a reload makes anew from the same configuration.
