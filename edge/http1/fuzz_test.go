@@ -56,6 +56,7 @@ func FuzzRequest(f *testing.F) {
 		if err != nil {
 			return
 		}
+		requireSameInPieces(t, &r, in, n)
 		body, b, _, err := readBody(bytes.NewReader(in[n:]), p.Framing, r.Length)
 		if err != nil {
 			return
@@ -68,6 +69,21 @@ func FuzzRequest(f *testing.F) {
 		}
 		requireSameRequest(t, &r, body, b.Trailers, out)
 	})
+}
+
+// requireSameInPieces parses a head of n bytes as it would arrive in three reads into one buffer.
+func requireSameInPieces(t *testing.T, want *http1.Request, in []byte, n int) {
+	var p http1.Parser
+	var r http1.Request
+	buf := bytes.Clone(in[:n])
+	for _, end := range []int{n / 2, n - 1} {
+		_, err := p.Request(buf[:end], &r)
+		require.ErrorIs(t, err, http1.ErrIncomplete)
+	}
+	got, err := p.Request(buf, &r)
+	require.NoError(t, err)
+	require.Equal(t, n, got)
+	require.Equal(t, want, &r)
 }
 
 func requireSameRequest(t *testing.T, r *http1.Request, body string, trailers http1.Fields, out []byte) {
