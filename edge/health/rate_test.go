@@ -107,6 +107,23 @@ func TestAnErrorRateEjects(t *testing.T) {
 	}
 }
 
+// Turns are counted in few bits: whatever the time of day, and however long nothing came, results count.
+func TestAWindowWorksAtAnyTime(t *testing.T) {
+	for _, idle := range []time.Duration{0, time.Hour, 20 * time.Hour, 24 * time.Hour, 40 * time.Hour, 46 * time.Hour} {
+		half := health.Passive{ErrorRate: .5, Window: 100 * time.Millisecond}
+		rules(t, half, func(p *balance.Pool, _ *health.Checker, _ *events) {
+			for range 50 {
+				answered(p, "a", 200, 19)
+				time.Sleep(idle)
+				time.Sleep(90 * time.Millisecond)
+			}
+			time.Sleep(20 * time.Millisecond)
+			answered(p, "a", 500, 20)
+			assert.Equal(t, "down", state(p, "a"), "idle for %v", idle)
+		})
+	}
+}
+
 // A window slides: whatever the moment, no more than its length counts, and nine tenths of it at least.
 func TestTheWindowSlides(t *testing.T) {
 	half := health.Passive{ErrorRate: .5, MinRequests: 10, Window: 10 * time.Second}

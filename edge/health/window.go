@@ -38,7 +38,7 @@ func (w *window) add(turn, failures uint64) {
 			return
 		case age == 0:
 			total, bad = total/2, bad/2 // the rate stays, and there is room again
-		case age > turnMask/2:
+		case total > 0 && age > turnMask-slots: // the slot has gone on to a later turn
 			return
 		default:
 			total, bad = 0, 0
