@@ -129,7 +129,7 @@ func (e *edge) h3Do(t *testing.T, m message) string {
 	_, err = s.Write(out)
 	require.NoError(t, err)
 	if !m.more {
-		require.NoError(t, s.Close())
+		_ = s.Close() // it fails if the edge has refused the stream already
 	}
 	return h3Status(t, s)
 }
