@@ -36,7 +36,7 @@ func (c *Chooser) Choose(p Picker, r *Request, s *Set, d *Decision) error {
 func (c *Chooser) ask(p Picker, r *Request, s *Set, d *Decision) bool {
 	err := c.pick(p, r, s, d)
 	if err != nil {
-		d.Reason = "fault"
+		d.Reason, d.Pin = "fault", false
 		return false
 	}
 	switch d.Verdict {
@@ -46,7 +46,7 @@ func (c *Chooser) ask(p Picker, r *Request, s *Set, d *Decision) bool {
 		d.Outcome = Rejected
 		return true
 	}
-	d.Reason = "abstained"
+	d.Reason, d.Pin = "abstained", false
 	return false
 }
 
@@ -73,7 +73,7 @@ func accept(p Picker, r *Request, s *Set, d *Decision) bool {
 		if blamed, ok := p.(Blamed); ok && !stale {
 			blamed.BadPick()
 		}
-		d.Reason = "bad_pick"
+		d.Reason, d.Pin = "bad_pick", d.Pin && stale // the wish for a pin holds; who it is for has left
 		return false
 	}
 	d.Backend = b
@@ -89,7 +89,7 @@ func accept(p Picker, r *Request, s *Set, d *Decision) bool {
 }
 
 func (c *Chooser) fallback(r *Request, s *Set, d *Decision) error {
-	d.Verdict, d.Backend, d.Pin = Route, nil, false
+	d.Verdict, d.Backend = Route, nil
 	if d.Reason == "" {
 		d.Reason = "no_strategy"
 	}

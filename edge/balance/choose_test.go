@@ -200,6 +200,29 @@ func TestAChoiceOfThePickerIsHeldToTheRules(t *testing.T) {
 	}
 }
 
+func TestTheWishForAPinOutlastsTheBackendThatLeft(t *testing.T) {
+	left := newPool(1, 1, 1).Set().Find("b2")
+	p := newPool(1, 1)
+	for name, tt := range map[string]struct {
+		pick *balance.Backend
+		want bool
+	}{
+		"a row of a table of before": {left, true},
+		"none at all":                {nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			picker := &pickerFunc{pick: func(_ *balance.Request, _ *balance.Set, d *balance.Decision) error {
+				d.Backend, d.Pin = tt.pick, true
+				return nil
+			}}
+			var d balance.Decision
+			require.NoError(t, newChooser().Choose(picker, &balance.Request{}, p.Set(), &d))
+			assert.Equal(t, balance.Fallback, d.Outcome)
+			assert.Equal(t, tt.want, d.Pin)
+		})
+	}
+}
+
 func TestAPickerThatFailsOrAbstainsLeavesTheChoiceToTheFallback(t *testing.T) {
 	for name, tt := range map[string]struct {
 		verdict balance.Verdict

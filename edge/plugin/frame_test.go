@@ -194,8 +194,6 @@ func TestPinnedAndExcludedAreRowsOfTheGuestsOwnTable(t *testing.T) {
 			assert.EqualValues(t, 0, u32(frame, at+4))
 		})
 	}
-	frame := frameOf(t, g, &balance.Request{Pinned: now.Find("z")})
-	assert.Zero(t, u32(frame, abi.RequestPinned))
 }
 
 func TestTheTableHasEveryRow(t *testing.T) {

@@ -168,6 +168,10 @@ func (i *instance) update(s *balance.Set, table []byte) *Fault {
 // any fault.
 func (i *instance) pick(r *balance.Request, d *balance.Decision) (fault *Fault) {
 	defer i.survive(stepPick, &fault)
+	if r.Pinned != nil && i.row(r.Pinned) == nil {
+		d.Verdict = balance.Abstain // it is newer than the guest's table; the fallback keeps it
+		return nil
+	}
 	frame, ok := i.memory.Read(i.ptr, i.size)
 	if !ok {
 		return &Fault{Kind: BadPointer, Step: stepPick, Text: "frame outside of the memory"}

@@ -354,3 +354,26 @@ func FuzzHostCalls(f *testing.F) {
 		require.NoError(t, g.Maintain(t.Context()))
 	})
 }
+
+func TestAPinThatIsNewerThanTheTableIsLeftToTheFallback(t *testing.T) {
+	h := newHost(t, plugin.Options{})
+	pool := newPool(2)
+	g := bind(t, load(t, h, builtin(t, "cookie-sticky")), plugin.Binding{Set: pool.Set()})
+	pool.Update(specs(3))
+	c := balance.Chooser{Random: func() uint64 { return 0 }}
+	for _, b := range []*balance.Backend{pool.Set().Row(2), pool.Set().Row(1)} {
+		for range 20 {
+			r := request()
+			r.Pinned = b
+			var d balance.Decision
+			require.NoError(t, c.Choose(g, r, pool.Set(), &d))
+			require.Same(t, b, d.Backend)
+		}
+	}
+	require.NoError(t, g.Refresh(context.Background(), pool.Set()))
+	r := request()
+	r.Pinned = pool.Set().Row(2)
+	var d balance.Decision
+	require.NoError(t, c.Choose(g, r, pool.Set(), &d))
+	require.Equal(t, balance.Hit, d.Outcome)
+}
