@@ -35,6 +35,32 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// FuzzParseBackends holds that a list is one of a pool, or has faults that lie inside of it.
+func FuzzParseBackends(f *testing.F) {
+	for _, text := range []string{
+		"- { id: a, url: 'http://a:1', weight: 2, zone: z, labels: { k: v }, state: drain }\n- url: https://b\n", "[]",
+		`[{"url":"http://10.0.0.1:80"},{"url":"http://10.0.0.1:80"}]`, "- &a { url: 'http://a' }\n- *a\n", "{}", "- url\n",
+	} {
+		f.Add([]byte(text), "h1")
+		f.Add([]byte(text), "h2")
+	}
+	f.Fuzz(func(t *testing.T, data []byte, protocol string) {
+		list, err := config.ParseBackends("w", data, protocol)
+		if err != nil {
+			inside(t, data, err)
+			return
+		}
+		ids := map[string]bool{}
+		for _, b := range list {
+			scheme, _, err := b.Address()
+			require.NoError(t, err)
+			require.False(t, protocol == "h2" && scheme != "https")
+			require.False(t, ids[b.ID] || b.ID == "", b.ID)
+			ids[b.ID] = true
+		}
+	})
+}
+
 // inside requires that every fault points into data.
 func inside(t *testing.T, data []byte, err error) {
 	var faults config.Faults
