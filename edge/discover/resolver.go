@@ -55,9 +55,12 @@ func (r *resolver) ask(ctx context.Context, name string, kind uint16) (*dns.Msg,
 	if err != nil {
 		return nil, err
 	}
+	return r.askEach(ctx, servers, name, kind)
+}
+
+func (r *resolver) askEach(ctx context.Context, servers []string, name string, kind uint16) (m *dns.Msg, err error) {
 	for round := range rounds {
 		for _, s := range servers {
-			var m *dns.Msg
 			if m, err = r.try(ctx, s, name, kind, firstTry<<round); err == nil {
 				return m, nil
 			}
