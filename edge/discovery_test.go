@@ -9,14 +9,17 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/wedge-lb/wedge/edge/admin"
 	"github.com/wedge-lb/wedge/edge/discover/dnstest"
 )
 
@@ -128,9 +131,8 @@ func TestADiscoveredPoolFollowsDNSWithoutAFailedRequest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dns := dnstest.Start(t)
-			section := fmt.Sprintf("dns: 'api.test:%s', resolver: %q", port, dns.Address())
 			dns.Set(addresses(1, 2)...)
-			r := start(t, found(section, "builtin/"+name+", options: "+options))
+			r := start(t, found(dnsSection(port, dns, ""), "builtin/"+name+", options: "+options))
 			listed(t, r, port, 1, 2)
 			stop := steady(t, r)
 			for _, now := range [][]int{{2, 3}, {4}, {1, 4}, {1, 2, 3, 4}} {
@@ -171,4 +173,156 @@ func listed(t *testing.T, r *running, port string, hosts ...int) {
 		}
 		return slices.Equal(want, got)
 	}, 15*time.Second, 5*time.Millisecond, "%v", &got)
+}
+
+func dnsSection(port string, s *dnstest.Server, more string) string {
+	return fmt.Sprintf("dns: 'api.test:%s', resolver: %q%s", port, s.Address(), more)
+}
+
+// failures awaits n more failed looks.
+func failures(t *testing.T, r *running, n int) {
+	t.Helper()
+	count := func() int { return r.counter("wedge_discovery_failures_total", `pool="p"`) }
+	before := count()
+	require.Eventually(t, func() bool { return count() >= before+n }, 15*time.Second, 20*time.Millisecond)
+}
+
+func TestAPoolKeepsItsBackendsWhileDNSFails(t *testing.T) {
+	_, port := loopback(t, 2)
+	dns := dnstest.Start(t)
+	dns.Set(addresses(1, 2)...)
+	r := start(t, found(dnsSection(port, dns, ""), "builtin/stateless"))
+	assert.Zero(t, r.counter("wedge_discovery_failures_total", `pool="p"`))
+	assert.InDelta(t, time.Now().Unix(), r.counter("wedge_discovery_last_success_timestamp_seconds", `pool="p"`), 60)
+	assert.Equal(t, 2, r.counter("wedge_discovery_backends", `pool="p"`))
+	stop := steady(t, r)
+	dns.Set() // the name is gone
+	failures(t, r, 3)
+	dns.Stop() // and now the server
+	failures(t, r, 3)
+	listed(t, r, port, 1, 2)
+	servedBy(t, r, 1, 2)
+	assert.Positive(t, stop())
+	assert.Equal(t, 1, strings.Count(r.log.String(), "api.test: no address"), "told once")
+}
+
+func TestAPoolIsEmptyWhileDNSFailsIfItIsToBe(t *testing.T) {
+	_, port := loopback(t, 1)
+	dns := dnstest.Start(t)
+	dns.Set(addresses(1)...)
+	r := start(t, found(dnsSection(port, dns, ", on_failure: empty"), "builtin/cookie-sticky"))
+	servedBy(t, r, 1)
+	dns.Set()
+	listed(t, r, port)
+	unserved(t, r)
+	dns.Set(addresses(1)...)
+	listed(t, r, port, 1)
+	servedBy(t, r, 1)
+}
+
+// unserved requires what an edge without backends answers.
+func unserved(t *testing.T, r *running) {
+	t.Helper()
+	for _, p := range protocols {
+		resp, err := r.client(p).Get(r.url(p) + "/")
+		require.NoError(t, err)
+		resp.Body.Close()
+		assert.Equal(t, 503, resp.StatusCode, p)
+		assert.Equal(t, "1", resp.Header.Get("Retry-After"), p)
+	}
+}
+
+func TestAnEdgeStartsWithoutItsDNS(t *testing.T) {
+	_, port := loopback(t, 2)
+	dns := dnstest.Start(t)
+	for name, options := range map[string]string{
+		"stateless": "{}", "cookie-sticky": "{}", "ip-affinity": "{}", "consistent-hash": "{ key: client_ip }",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dns.Set()
+			r := start(t, found(dnsSection(port, dns, ""), "builtin/"+name+", options: "+options))
+			unserved(t, r)
+			dns.Set(addresses(1)...)
+			listed(t, r, port, 1)
+			servedBy(t, r, 1)
+			assert.Zero(t, r.counter("wedge_strategy_faults_total", ""), "the strategy is not to blame")
+		})
+	}
+}
+
+func TestAServerThatDoesNotAnswerDelaysTheStartForSeconds(t *testing.T) {
+	silent := dnstest.Start(t)
+	silent.Serve(func(dns.ResponseWriter, *dns.Msg) {})
+	begun := time.Now()
+	r := start(t, found(dnsSection("80", silent, ""), "builtin/stateless"))
+	assert.Less(t, time.Since(begun), 15*time.Second)
+	unserved(t, r)
+}
+
+func TestPinsFollowTheIDsOfDiscoveredBackends(t *testing.T) {
+	_, port := loopback(t, 3)
+	dns := dnstest.Start(t)
+	dns.Set(addresses(1, 2, 3)...)
+	r := start(t, found(dnsSection(port, dns, ""), "builtin/cookie-sticky"))
+	people := newCrowd(t, r, 40)
+	home := people.visit()
+	require.Len(t, unique(home), 3)
+	dns.Set(addresses(3, 1)...)
+	listed(t, r, port, 1, 3)
+	moved := people.visit()
+	for i := range home {
+		if home[i] == "127.0.0.2" {
+			assert.NotEqual(t, home[i], moved[i], "whose backend left is pinned elsewhere")
+		} else {
+			assert.Equal(t, home[i], moved[i], "whose backend is there stays")
+		}
+	}
+	dns.Set(addresses(2, 3, 1)...)
+	listed(t, r, port, 1, 2, 3)
+	assert.Equal(t, moved, people.visit(), "and nobody moves when it comes back")
+	assert.Contains(t, newCrowd(t, r, 40).visit(), "127.0.0.2")
+}
+
+func TestAPinFindsABackendThatCameBack(t *testing.T) {
+	_, port := loopback(t, 2)
+	dns := dnstest.Start(t)
+	dns.Set(addresses(1, 2)...)
+	r := start(t, found(dnsSection(port, dns, ""), "builtin/cookie-sticky"))
+	people := newCrowd(t, r, 40)
+	home := people.visit()
+	dns.Set(addresses(1)...)
+	listed(t, r, port, 1)
+	dns.Set(addresses(2, 1)...)
+	listed(t, r, port, 1, 2)
+	assert.Equal(t, home, people.visit(), "who did not ask meanwhile has not moved")
+}
+
+func TestABackendThatLeftIsForgotten(t *testing.T) {
+	_, port := loopback(t, 2)
+	dns := dnstest.Start(t)
+	dns.Set(addresses(1, 2)...)
+	r := start(t, found(dnsSection(port, dns, ""), "builtin/stateless"))
+	servedBy(t, r, 1, 2)
+	label := fmt.Sprintf(`backend="127.0.0.2:%s"`, port)
+	require.Positive(t, r.counter("wedge_upstream_requests_total", label))
+	dns.Set(addresses(1)...)
+	listed(t, r, port, 1)
+	require.Eventually(t, func() bool { return r.counter("wedge_upstream_requests_total", label) == 0 },
+		5*time.Second, 5*time.Millisecond, "metrics do not pile up")
+}
+
+func TestADiscoveredPoolFollowsSRV(t *testing.T) {
+	_, port := loopback(t, 3)
+	dns := dnstest.Start(t)
+	dns.Set("_api._tcp.test. 0 SRV 1 1 "+port+" a.test.", "a.test. 0 A 127.0.0.1",
+		"_api._tcp.test. 0 SRV 2 1 "+port+" b.test.", "b.test. 0 A 127.0.0.2")
+	r := start(t, found(fmt.Sprintf("dns_srv: _api._tcp.test, resolver: %q", dns.Address()), "builtin/stateless"))
+	at := func(address string) func(admin.Backend) bool {
+		return func(b admin.Backend) bool { return b.Address == address+":"+port }
+	}
+	servedBy(t, r, 1)
+	r.await("a.test:"+port, at("127.0.0.1"))
+	dns.Set("_api._tcp.test. 0 SRV 1 1 "+port+" a.test.", "a.test. 0 A 127.0.0.3")
+	r.await("a.test:"+port, at("127.0.0.3"))
+	servedBy(t, r, 3)
 }

@@ -90,12 +90,17 @@ func startWith(t *testing.T, old, with, text string) *running {
 	dir, err := os.MkdirTemp("", "wedge-test-") // short: it holds a socket
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	r := &running{t: t, dir: dir, log: &syncBuffer{}, ended: make(chan error, 1),
+	return startAt(t, dir, strings.Replace(head, old, with, 1)+text)
+}
+
+// startAt runs an edge with a state directory that may have been another's before.
+func startAt(t *testing.T, dir, text string) *running {
+	t.Helper()
+	r := &running{t: t, dir: dir, text: text, log: &syncBuffer{}, ended: make(chan error, 1),
 		dials: map[string]*atomic.Int64{}}
 	for _, p := range protocols {
 		r.dials[p] = new(atomic.Int64)
 	}
-	r.text = strings.Replace(head, old, with, 1) + text
 	conf, err := r.config()
 	require.NoError(t, err)
 	logger := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
