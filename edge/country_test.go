@@ -62,7 +62,8 @@ func world(t *testing.T, options string) string {
 	var yaml string
 	for _, zone := range []string{"eu", "us"} {
 		b := backend(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, zone) })
-		yaml += fmt.Sprintf("      - { id: %s, url: %q, zone: %s, labels: { track: %s-track } }\n", zone, b.URL, zone, zone)
+		yaml += fmt.Sprintf("      - { id: %s, url: %q, zone: %s, labels: { track: %s-track } }\n",
+			zone, b.URL, zone, zone)
 	}
 	return pool(yaml, "builtin/stateless", options)
 }
@@ -81,7 +82,8 @@ var either = map[string]bool{"eu": true, "us": true}
 
 func only(zone string) map[string]bool { return map[string]bool{zone: true} }
 
-const byCountry = "{ prefer: [{ when: { country: [DE, FR] }, zone: [eu] }, { when: { country: [US] }, zone: us }] }"
+const byCountry = "{ prefer: [{ when: { country: [DE, FR] }, zone: [eu] }, " +
+	"{ when: { country: [US] }, zone: us }] }"
 
 func TestRequestsGoToTheZoneOfTheirCountry(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "country.mmdb")
@@ -152,7 +154,8 @@ func TestADatabaseThatIsNoneIsAFaultWithItsPlace(t *testing.T) {
 func TestRequestsGoWhereTheRulesOfStatelessPrefer(t *testing.T) {
 	r := start(t, world(t, `{ prefer: [
       { when: { header: { x-zone: eu } }, zone: eu }, { when: { header: { x-any: "*" } }, zone: us },
-      { when: { path: /eu/** }, labels: { track: eu-track } }, { when: { path: /us }, labels: { track: [us-track] } },
+      { when: { path: /eu/** }, labels: { track: eu-track } },
+      { when: { path: /us }, labels: { track: [us-track] } },
       { when: { method: PUT, path: /put }, zone: [us] }, { when: { path: /nowhere }, zone: mars } ] }`))
 	for _, p := range protocols {
 		t.Run(p, func(t *testing.T) {

@@ -63,7 +63,7 @@ func (c *roamer) move(address string) {
 	require.NoError(c.t, path.Switch())
 }
 
-// An h3 client that migrates keeps its first validated address: for the strategy, and in what backends are told.
+// An h3 client that migrates keeps its first validated address: for the strategy, and for backends.
 func TestAClientThatMigratesKeepsItsFirstAddress(t *testing.T) {
 	const first, second = "127.0.0.1", "127.0.0.2"
 	var yaml string

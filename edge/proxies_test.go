@@ -39,7 +39,7 @@ func from2(source string) string {
 		Destination: netip.MustParseAddrPort("203.0.113.1:443")}))
 }
 
-const required = "  drain_timeout: 5s\n  trusted_proxies: [127.0.0.1, 10.0.0.0/8]\n  proxy_protocol: required\n"
+const required = trusting + "  proxy_protocol: required\n"
 
 func TestAnAnnouncedClientIsWhatEverybodySees(t *testing.T) {
 	b := backend(t, func(w http.ResponseWriter, r *http.Request) {
@@ -52,9 +52,9 @@ func TestAnAnnouncedClientIsWhatEverybodySees(t *testing.T) {
 			got := asker(t, stranger, "GET", r.url(p), "X-Forwarded-For", "6.6.6.6", "Forwarded", "for=6.6.6.6")
 			assert.Contains(t, got, "192.0.2.1|for=192.0.2.1;host=", "its own words are not believed")
 			assert.NotContains(t, got, "6.6.6.6")
-			proxy := behind(r.client(p), from2("10.0.0.7:1234"))
+			proxy := behind(r.client(p), from2("127.0.0.1:1234"))
 			got = asker(t, proxy, "GET", r.url(p), "X-Forwarded-For", "192.0.2.2")
-			assert.Contains(t, got, "192.0.2.2, 10.0.0.7|", "those of a trusted proxy behind the proxy are")
+			assert.Contains(t, got, "192.0.2.2, 127.0.0.1|", "those of a trusted proxy behind the proxy are")
 			v6 := behind(r.client(p), from2("[2001:db8::1]:1234"))
 			assert.Contains(t, asker(t, v6, "GET", r.url(p)), `2001:db8::1|for="[2001:db8::1]";`)
 			_, err := r.client(p).Get(r.url(p))
@@ -126,7 +126,7 @@ func newTold(t *testing.T) *told {
 			b.locals.Add(1)
 		}
 		return nil
-	}, Policy: func(net.Addr) (pires.Policy, error) { return pires.REQUIRE, nil }}
+	}, ConnPolicy: func(pires.ConnPolicyOptions) (pires.Policy, error) { return pires.REQUIRE, nil }}
 	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		to := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 		io.WriteString(w, r.RemoteAddr+" "+to.String())
@@ -175,9 +175,12 @@ func ends(t *testing.T, body string) (from, to netip.AddrPort) {
 
 // From one edge to the next: what the first announces the second believes.
 func TestTwoEdgesInARowKnowTheClient(t *testing.T) {
-	b := backend(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Header.Get("X-Forwarded-For")) })
+	b := backend(t, func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, r.Header.Get("X-Forwarded-For"))
+	})
 	plain := strings.Replace(alone(b.URL, ""), `["127.0.0.1"]`, `["*"]`, 1)
-	inner := startWith(t, "  drain_timeout: 5s\n", required, strings.Replace(plain, "[localhost]", "[other.test]", 1))
+	plain = strings.Replace(plain, "[localhost]", "[other.test]", 1)
+	inner := startWith(t, "  drain_timeout: 5s\n", required, plain)
 	outer := startWith(t, "  drain_timeout: 5s\n", trusting,
 		alone(inner.url("plain"), ", upstream: { proxy_protocol: v2 }"))
 	for _, p := range protocols {

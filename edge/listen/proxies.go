@@ -61,17 +61,20 @@ func (c *tcpConn) leave() {
 	gate.leave(c.front.kind(), c.peer.Addr())
 }
 
-// introduce reads the PROXY header that c begins with. It is bounded as a handshake is.
-func (c *tcpConn) introduce() bool {
+// introduce reads the PROXY header that c begins with. It is bounded as a handshake is, and is the beginning
+// of one where there is TLS.
+func (c *tcpConn) introduce() (ok bool) {
 	s := c.front.server
+	defer func() {
+		if !ok || c.front.tls == nil {
+			s.pending.end(c)
+			c.socket.release()
+		}
+	}()
 	if c.socket.bound(c.begun.Add(c.limits.HandshakeTimeout)) != nil {
 		return false
 	}
 	h, err := c.socket.announcement()
-	if c.front.tls == nil {
-		s.pending.end(c)
-		c.socket.release()
-	}
 	if errors.Is(err, proxyproto.ErrNone) && s.proxies.Load().Mode != ProxyRequired {
 		err = nil
 	}

@@ -2,6 +2,7 @@ package listen_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -39,26 +40,27 @@ var version2 = string(proxyproto.Append(nil, proxyproto.Header{
 	Source: netip.MustParseAddrPort("[2001:db8::1]:1234"), Destination: netip.MustParseAddrPort("[::1]:443"),
 }))
 
+var local2 = version2[:12] + "\x20\x00\x00\x00"
+
 // sayPeer answers with the address that the connection is from.
 func sayPeer(x *proxy.Exchange) { answer(x, 200, x.Peer.Addr().String()) }
 
-// ask sends what comes first and then a request over c by one protocol, and gives the answer's body; "" if there
-// is none.
+// ask sends what comes first and then a request by one protocol, and gives the answer's body; "" if there is
+// none.
 func (e *edge) ask(t *testing.T, protocol, first string) string {
 	t.Helper()
 	address := e.secure
 	if protocol == "plain" {
 		address = e.plain
 	}
-	dial := func() (net.Conn, error) {
-		c, err := net.Dial("tcp", address)
+	tr := &http.Transport{TLSClientConfig: e.clientTLS(), ForceAttemptHTTP2: protocol == "h2"}
+	tr.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 		if err == nil {
 			_, err = io.WriteString(c, first)
 		}
 		return c, err
 	}
-	tr := &http.Transport{TLSClientConfig: e.clientTLS(), ForceAttemptHTTP2: protocol == "h2"}
-	tr.Dial = func(string, string) (net.Conn, error) { return dial() }
 	defer tr.CloseIdleConnections()
 	scheme := "https://"
 	if protocol == "plain" {
@@ -100,7 +102,7 @@ func TestAProxyHeaderIsTakenFromTrustedPeersOnly(t *testing.T) {
 		"required: version 1":           {listen.ProxyRequired, loopback, version1, "192.0.2.1"},
 		"required: version 2":           {listen.ProxyRequired, loopback, version2, "2001:db8::1"},
 		"required: UNKNOWN":             {listen.ProxyRequired, loopback, "PROXY UNKNOWN\r\n", ourself},
-		"required: LOCAL":               {listen.ProxyRequired, loopback, version2[:12] + "\x20\x00\x00\x00", ourself},
+		"required: LOCAL":               {listen.ProxyRequired, loopback, local2, ourself},
 		"required: a second header":     {listen.ProxyRequired, loopback, version1 + version1, refused},
 		"required, not trusted: a good": {listen.ProxyRequired, "10.0.0.0/8", version1, refused},
 		"required, not trusted: none":   {listen.ProxyRequired, "10.0.0.0/8", "", refused},
@@ -290,6 +292,23 @@ func TestHeadersThatAreLongInComingGiveWay(t *testing.T) {
 	}
 	assert.Empty(t, within(t, oldest, 0))
 	assert.Equal(t, "192.0.2.1", e.ask(t, "plain", version1))
+}
+
+func TestAHeaderThatWasRefusedIsNoHandshakeInProgress(t *testing.T) {
+	t.Parallel()
+	e := start(t, sayPeer, proxies(listen.ProxyRequired, loopback), limits(func(l *listen.Limits) {
+		l.Handshakes = 2
+		l.HandshakeTimeout = time.Hour
+	}))
+	slow := e.dial()
+	write(t, slow, version1[:20])
+	require.Eventually(t, func() bool { return e.server.Stats().OpenPlain == 1 }, soon, time.Millisecond)
+	for range 5 {
+		assert.Empty(t, e.ask(t, "h1", "PROXY nonsense\r\n"))
+		assert.Equal(t, "192.0.2.1", e.ask(t, "h1", version1))
+	}
+	write(t, slow, version1[20:]+"GET / HTTP/1.0\r\nHost: h\r\n\r\n")
+	assert.Contains(t, within(t, slow, 0), "192.0.2.1")
 }
 
 func TestProxiesMayChangeWhileConnectionsAreServed(t *testing.T) {

@@ -66,8 +66,8 @@ func cutLast(list []byte) (before, last []byte) {
 	return list[:max(i-1, 0)], trim(list[i:])
 }
 
-// cutElement is cutLast for a list with quoted strings, whose commas do not count. It goes from the end, which
-// the nearest proxy wrote: a quote that somebody before it left open does not reach there.
+// cutElement is cutLast for a list with quoted strings, whose commas do not count. It goes from the end,
+// which the nearest proxy wrote: a quote that somebody before it left open does not reach there.
 func cutElement(list []byte) (before, last []byte) {
 	quoted := false
 	i := len(list)

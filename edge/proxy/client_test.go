@@ -33,7 +33,7 @@ func TestForwardedNamesTheClientWhereXForwardedForDoesNot(t *testing.T) {
 	for name, tt := range map[string]struct{ peer, value, want string }{
 		"a stranger's word":            {stranger, "for=1.1.1.1", stranger},
 		"a trusted proxy's word":       {proxied, "for=1.1.1.1", "1.1.1.1"},
-		"among other parameters":       {proxied, `by=_x;For="1.1.1.1";proto=https;host="a;for=6.6.6.6, b"`, "1.1.1.1"},
+		"among other parameters":       {proxied, `by=_x;For="1.1.1.1";host="a;for=6.6.6.6, b"`, "1.1.1.1"},
 		"IPv6, quoted":                 {proxied, `for="[2001:db8::1]"`, "2001:db8::1"},
 		"IPv6 with a port":             {proxied, `for="[2001:db8::1]:4711"`, "2001:db8::1"},
 		"with a port":                  {proxied, `for="1.1.1.1:80"`, "1.1.1.1"},
@@ -64,10 +64,10 @@ func TestXForwardedForWinsOverForwarded(t *testing.T) {
 		"several lines are one list")
 }
 
-// FuzzForwarded holds that whatever stands in a list before it, the word of the nearest proxy counts; and that
-// what names no address leaves the peer's.
+// FuzzForwarded holds that whatever stands in a list before it, the word of the nearest proxy counts; and
+// that what names no address leaves the peer's.
 func FuzzForwarded(f *testing.F) {
-	for _, s := range []string{"", "for=1.1.1.1", `for="[::1]:80"`, `for="`, `\"`, `a="\\`, ";;,,", "for=unknown"} {
+	for _, s := range []string{"", "for=1.1.1.1", `for="[::1]:80"`, `for="`, `\"`, `a="\\`, ";;,,"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, before string) {

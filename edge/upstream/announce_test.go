@@ -26,15 +26,16 @@ func announced(t *testing.T, secure *tls.Config) (b *balance.Backend, local stri
 	require.NoError(t, err)
 	counted := &counting{Listener: ln}
 	var in net.Listener = &pires.Listener{Listener: counted,
-		Policy: func(net.Addr) (pires.Policy, error) { return pires.REQUIRE, nil }}
+		ConnPolicy: func(pires.ConnPolicyOptions) (pires.Policy, error) { return pires.REQUIRE, nil }}
 	scheme := "http"
 	if secure != nil {
 		in, scheme = tls.NewListener(in, secure), "https"
 	}
-	s := &http.Server{ErrorLog: quietLog(), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := func(w http.ResponseWriter, r *http.Request) {
 		to := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 		_, _ = io.WriteString(w, r.RemoteAddr+" to "+to.String())
-	})}
+	}
+	s := &http.Server{ErrorLog: quietLog(), Handler: http.HandlerFunc(h)}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = s.Serve(in) }()
 	t.Cleanup(func() { _ = s.Close(); <-done })
@@ -66,7 +67,9 @@ func (c *counting) count() int {
 func TestEachConnectionBeginsWithItsClient(t *testing.T) {
 	cert, settings := secureBackend(t, "h1", echoHandler)
 	settings.Announce = true
-	for name, secure := range map[string]*tls.Config{"plain": nil, "TLS": {Certificates: cert.TLS.Certificates}} {
+	for name, secure := range map[string]*tls.Config{
+		"plain": nil, "TLS": {Certificates: cert.TLS.Certificates},
+	} {
 		t.Run(name, func(t *testing.T) {
 			b, address, conns := announced(t, secure)
 			tr := transport(t, settings)
