@@ -287,3 +287,29 @@ func TestPathsAreTheSameForRouteAndBackend(t *testing.T) {
 		})
 	}
 }
+
+// A stream's head does not wait for its first event.
+func TestTheHeadOfAStreamIsSentAtOnce(t *testing.T) {
+	release := make(chan struct{})
+	b := backend(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.(http.Flusher).Flush()
+		<-release
+		io.WriteString(w, "data: 1\n\n")
+	})
+	r := start(t, pool(fmt.Sprintf("      - { url: %q }\n", b.URL), "builtin/stateless", "{}"))
+	var bodies []io.ReadCloser
+	for _, p := range protocols {
+		a, err := r.client(p).Get(r.url(p))
+		require.NoError(t, err, p)
+		assert.Equal(t, "text/event-stream", a.Header.Get("Content-Type"), p)
+		bodies = append(bodies, a.Body)
+	}
+	close(release)
+	for _, body := range bodies {
+		text, err := io.ReadAll(body)
+		require.NoError(t, err)
+		assert.Equal(t, "data: 1\n\n", string(text))
+		body.Close()
+	}
+}

@@ -29,7 +29,21 @@ func (p *Proxy) relay(x *Exchange) {
 		_ = x.Reply.End(nil) // the client has left: there is nobody to tell
 		return
 	}
+	if x.response.Length == http1.Unknown && !arrived(x.response.Body) && x.Reply.Flush() != nil {
+		x.clientLeft()
+		return
+	}
 	p.copyBody(x)
+}
+
+// An arriving body can tell whether some of it, or its end, has come.
+type arriving interface{ Arrived() bool }
+
+// arrived tells whether the head of an answer of unknown length need not go ahead of its body: the first event
+// of a stream may be long in coming.
+func arrived(body io.Reader) bool {
+	b, ok := body.(arriving)
+	return ok && b.Arrived()
 }
 
 // bodiless tells whether the answer has no body whatever its fields say (RFC 9112 6.3).

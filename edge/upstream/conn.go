@@ -103,6 +103,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Arrived tells whether some of the body, or its end, has come with the head.
+func (c *conn) Arrived() bool { return len(c.rd.Buffered()) > 0 || c.body.Ended() }
+
 // Close ends the exchange: c goes back to its pool if both messages are complete and nothing came behind
 // them.
 func (c *conn) Close() error {
