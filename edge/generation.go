@@ -137,6 +137,7 @@ func (s *Server) take(g *generation) bool {
 		s.pools[name] = p.pool
 		s.overrides.Apply(p.pool, time.Now())
 		p.pool.Update(s.specs(p, g.discovered[name]))
+		p.pool.SetLimits(capacity(p.conf.Limits))
 		s.affinities[name] = p.affinity
 		p.affinity.Begin()
 	}

@@ -69,7 +69,7 @@ func (s *Server) target(c *config.Config, site config.Site, r config.Route, n in
 	t := proxy.Route{
 		Site: siteName(site), Name: routeName(r, n), Secure: c.Server.Listen.HTTPS != "" && !site.TLS.Off(),
 		Pool: p.pool, Affinity: p.affinity,
-		Attempts: uint32(p.conf.Retry.Attempts), Budget: int(p.conf.Retry.Budget), Timeout: r.Timeout,
+		Retry: retry(p.conf.Retry), Timeout: r.Timeout, Waits: s.metrics.Pool(p.name),
 		Metrics: s.metrics.Route(siteName(site), routeName(r, n)), Decided: s.metrics.Strategy(strategy),
 	}
 	if strategy != config.Fallback {

@@ -52,7 +52,10 @@ func (r *running) await(id string, is func(admin.Backend) bool) {
 // counter is the sum of a metric's samples whose labels match.
 func (r *running) counter(name, labels string) int {
 	r.t.Helper()
-	text, err := r.operator().Metrics(context.Background())
+	c, err := admin.NewClient(r.AdminAddress(), "")
+	require.NoError(r.t, err)
+	defer c.Close() // it may be asked in a loop
+	text, err := c.Metrics(context.Background())
 	require.NoError(r.t, err)
 	sum := 0.0
 	samples := regexp.MustCompile(`(?m)^` + name + `\{(.*)\} (\S+)$`)

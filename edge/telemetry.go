@@ -46,6 +46,7 @@ func (s *Server) watch() error {
 		s.watchRefusals(),
 		s.watchPins(),
 		s.watchDiscovery(),
+		s.watchQueues(),
 		s.metrics.Watch(observe.Family{
 			Name: "wedge_access_log_dropped_total", Counter: true,
 			Help: "Lines of the access log that were not written: too many waited, or the writer failed.",

@@ -9,6 +9,9 @@ import (
 // ErrNoBackend is when no backend of the pool may be used for the request.
 var ErrNoBackend = errors.New("no backend available")
 
+// ErrFull is when the backends that may be used for the request have no room for it.
+var ErrFull = errors.New("no backend with room")
+
 // A Chooser asks a Picker, holds its choice to the rules, and decides itself where the Picker cannot: power of
 // two choices on requests in flight, weighted (Mitzenmacher, "The Power of Two Choices in Randomized Load
 // Balancing", 2001). It cannot fail while one backend is available. It is safe for concurrent use if Random is.
@@ -22,33 +25,61 @@ type Blamed interface {
 	BadPick()
 }
 
-// Choose fills d with p's choice, or with the fallback's if p is nil, abstains or fails. The error is
-// ErrNoBackend or nil.
+// Choose fills d with p's choice, or with the fallback's if p is nil, abstains or fails. A backend that is full is
+// passed over, unless the request is pinned to it. The error is nil, ErrNoBackend or ErrFull, with which
+// d.Backend is the one that the request is pinned to and should wait for; nil = it may wait for any.
 func (c *Chooser) Choose(p Picker, r *Request, s *Set, d *Decision) error {
 	d.Reset()
-	if p != nil && c.ask(p, r, s, d) {
-		return nil
+	if p != nil {
+		if stands, err := c.ask(p, r, s, d); stands || err != nil {
+			return err
+		}
 	}
 	return c.fallback(r, s, d)
 }
 
 // ask is true if d holds a choice that stands.
-func (c *Chooser) ask(p Picker, r *Request, s *Set, d *Decision) bool {
+func (c *Chooser) ask(p Picker, r *Request, s *Set, d *Decision) (bool, error) {
 	err := c.pick(p, r, s, d)
 	if err != nil {
 		d.Reason, d.Pin = "fault", false
-		return false
+		return false, nil
 	}
 	switch d.Verdict {
 	case Route:
-		return accept(p, r, s, d)
+		if !accept(p, r, s, d) {
+			return false, nil
+		}
+		return fit(r, s, d)
 	case Reject, Respond:
 		d.Outcome = Rejected
-		return true
+		return true, nil
 	}
 	d.Reason, d.Pin = "abstained", false
-	return false
+	return false, nil
 }
+
+// fit replaces a choice that has no room by the first spare that has. Only who is pinned waits.
+func fit(r *Request, s *Set, d *Decision) (bool, error) {
+	pinned := d.Outcome == Hit
+	switch {
+	case !d.Backend.Full(pinned):
+		return true, nil
+	case pinned:
+		return false, ErrFull
+	}
+	d.Reason = full
+	for _, b := range d.Spares {
+		if b = s.Find(b.ID); b != nil && s.Available(b, false) && !r.excludes(b.ID) && !b.Full(false) {
+			d.Backend = b
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// full is the reason of a choice that another had no room for.
+const full = "full"
 
 // pick looks at the clock only if it is asked to: twice that costs as much as a pick.
 func (c *Chooser) pick(p Picker, r *Request, s *Set, d *Decision) error {
@@ -94,17 +125,33 @@ func (c *Chooser) fallback(r *Request, s *Set, d *Decision) error {
 		d.Reason = "no_strategy"
 	}
 	d.Outcome = Fallback
-	if b := r.Pinned; b != nil {
+	if b := r.Pinned; b != nil && d.Reason != full {
 		if b = s.Find(b.ID); b != nil && s.Available(b, true) && !r.excludes(b.ID) {
-			d.Backend = b
+			if d.Backend = b; b.Full(true) {
+				return ErrFull
+			}
 			return nil
 		}
 	}
-	if d.Backend = c.twoChoices(r, s); d.Backend == nil {
-		d.Outcome, d.Reason = Rejected, "no_backend"
-		return ErrNoBackend
+	switch d.Backend = c.twoChoices(r, s); {
+	case d.Backend != nil:
+		return nil
+	case s.anyFor(r):
+		d.Reason = full
+		return ErrFull
 	}
-	return nil
+	d.Outcome, d.Reason = Rejected, "no_backend"
+	return ErrNoBackend
+}
+
+// anyFor tells whether a new request may go to a backend, if there were room.
+func (s *Set) anyFor(r *Request) bool {
+	for _, i := range s.open {
+		if !r.excludes(s.Backends[i].ID) {
+			return true
+		}
+	}
+	return false
 }
 
 // twoChoices draws two distinct open backends by weight and takes the less busy for its weight.
@@ -126,7 +173,8 @@ func busier(a, b *Backend) bool {
 	return uint64(a.load.InFlight())*uint64(b.Effective) > uint64(b.load.InFlight())*uint64(a.Effective)
 }
 
-// draw gives a random open backend, by weight, that is neither tried already nor other; nil if there is none.
+// draw gives a random open backend with room, by weight, that is neither tried already nor other; nil if there
+// is none.
 func (c *Chooser) draw(r *Request, s *Set, other *Backend) *Backend {
 	const tries = 4 // a few draws keep the weights; after them any that fits
 	n := len(s.open)
@@ -137,13 +185,13 @@ func (c *Chooser) draw(r *Request, s *Set, other *Backend) *Backend {
 	for range tries {
 		hi, _ := bits.Mul64(c.Random(), s.weights[n-1])
 		at = s.search(hi)
-		if b := &s.Backends[s.open[at]]; b != other && !r.excludes(b.ID) {
+		if b := &s.Backends[s.open[at]]; b != other && !r.excludes(b.ID) && !b.Full(false) {
 			return b
 		}
 	}
 	for i := range n {
 		b := &s.Backends[s.open[(at+i)%n]]
-		if b != other && !r.excludes(b.ID) {
+		if b != other && !r.excludes(b.ID) && !b.Full(false) {
 			return b
 		}
 	}

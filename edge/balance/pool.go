@@ -13,6 +13,7 @@ import (
 type Pool struct {
 	name    string
 	current atomic.Pointer[Set]
+	gate    atomic.Pointer[Gate] // nil until the pool has limits
 	budget  Budget
 	// observer hears of every attempt; nil = nobody.
 	observer atomic.Pointer[ResultFunc]
@@ -181,6 +182,9 @@ func (p *Pool) publishLocked() {
 	set := newSet(p.current.Load().Version+1, rows, p.tuning.Panic)
 	p.noteLocked(set, now)
 	p.current.Store(set)
+	if g := p.gate.Load(); g != nil {
+		g.reexamine()
+	}
 	for c := range p.watchers {
 		select {
 		case c <- struct{}{}:

@@ -3,6 +3,7 @@ package http1
 import (
 	"io"
 	"net/netip"
+	"time"
 )
 
 // Unknown is the Length of a body that ends when its Body says so.
@@ -38,6 +39,9 @@ type Request struct {
 	// Again, if set, is asked before the request is sent to its backend anew though that may have seen it: false
 	// lets it fail instead. It is not asked if nothing was sent.
 	Again func() bool
+	// Patience, if not 0, is how long its sender waits for a connection, and for the head of the answer once the
+	// request is sent, if that is less than it would by itself.
+	Patience time.Duration
 	// Abort, if set, is where the sender of the request leaves what ends it early.
 	Abort *Abort
 }

@@ -19,6 +19,7 @@ type Metrics struct {
 	routes     family[Route]
 	backends   family[Backend]
 	strategies family[Strategy]
+	pools      family[Pool]
 	reload     prometheus.Gauge
 }
 
@@ -32,6 +33,8 @@ func New(version string) *Metrics {
 	m.strategies = family[Strategy]{
 		make: func() *Strategy { return newStrategy(decisions) }, collect: strategies.collect,
 	}
+	waits, pools := waitScale(), newPoolDescs()
+	m.pools = family[Pool]{make: func() *Pool { return newPool(waits) }, collect: pools.collect}
 	m.reload = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "wedge_config_last_reload_successful", Help: "Whether the last configuration was taken.",
 	})
@@ -51,6 +54,7 @@ func (m *Metrics) collector() prometheus.Collector {
 		m.routes.gather(out)
 		m.backends.gather(out)
 		m.strategies.gather(out)
+		m.pools.gather(out)
 	}}
 }
 
@@ -73,6 +77,9 @@ func (m *Metrics) Strategy(name string) *Strategy {
 	return m.strategies.get(namesOf(name, ""), m.mark.Load())
 }
 
+// Pool gives the counters of a pool, as Route does.
+func (m *Metrics) Pool(name string) *Pool { return m.pools.get(namesOf(name, ""), m.mark.Load()) }
+
 // Mark begins a configuration: Retain, with the mark, drops the handles that nobody asked for since.
 func (m *Metrics) Mark() uint64 { return m.mark.Add(1) }
 
@@ -81,6 +88,7 @@ func (m *Metrics) Retain(mark uint64) {
 	m.routes.retain(mark)
 	m.backends.retain(mark)
 	m.strategies.retain(mark)
+	m.pools.retain(mark)
 }
 
 // Reloaded notes whether the last configuration was taken. It was, until told otherwise.

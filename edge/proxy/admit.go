@@ -22,12 +22,12 @@ type Route struct {
 	Picker   balance.Picker   // nil = the fallback alone
 	Observer balance.Observer // hears the results; nil = nobody
 	Affinity *affinity.Affinity
-	Attempts uint32        // in all, each on another backend; at least 1
-	Budget   int           // retries in percent of the pool's requests
+	Retry    Retry
 	Timeout  time.Duration // to the head of the answer, all attempts together; 0 = none
 	Metrics  *observe.Route
 	Decided  *observe.Strategy
-	Group    *Group // nil = the route has one pool; else the other fields are those of one of them
+	Waits    *observe.Pool // counts who waits for room and who gets none
+	Group    *Group        // nil = the route has one pool; else the other fields are those of one of them
 }
 
 const challengePrefix = "/.well-known/acme-challenge/"

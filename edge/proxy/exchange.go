@@ -85,6 +85,11 @@ type state struct {
 
 	pick     balance.Request
 	decision balance.Decision
+	another  balance.Decision // of the next attempt, in the making
+	waiter   balance.Waiter
+	gate     *balance.Gate // whose place x has; nil = none
+	queued   bool          // it has waited
+	replay   replay
 	token    affinity.Token
 	backend  *balance.Backend
 	tried    []*balance.Backend
@@ -123,6 +128,8 @@ func (x *Exchange) begin(g *Generation) {
 	x.backend, x.tried = nil, x.tried[:0]
 	x.result = balance.Result{}
 	x.decision.Reset()
+	x.waiter.Reset()
+	x.gate, x.queued = nil, false
 	x.scratch, x.fields, x.id, x.trace = x.scratch[:0], x.fields[:0], x.id[:0], x.trace[:0]
 	x.status, x.reason, x.in, x.out, x.expiry = 0, "", 0, 0, nil
 	if x.informs == nil {

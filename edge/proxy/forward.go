@@ -15,55 +15,16 @@ func (p *Proxy) forward(x *Exchange) {
 	x.prepare()
 	stop := x.limit(x.route.Timeout)
 	defer stop()
-	for attempt := uint32(0); ; attempt++ {
-		if !p.choose(x, attempt) {
-			return
-		}
-		failure := p.try(x)
-		if failure == nil {
-			return
-		}
-		if !p.again(x, failure, attempt) {
-			p.refuse(x, failure)
-			return
-		}
+	defer x.leave()
+	if !p.place(x) {
+		return
+	}
+	defer x.replay.end()
+	x.keepBody()
+	x.Request.Patience = x.route.Retry.Timeout
+	for p.try(x) {
 		x.route.Metrics.Retried(x.Shard)
 	}
-}
-
-// again tells whether another backend may be tried: nothing of the request was sent, or an operator ended the
-// exchange and the request can be repeated, and there is one left.
-func (p *Proxy) again(x *Exchange, f *balance.Failure, attempt uint32) bool {
-	if f.Sent && !(f.Kind == balance.Severed && x.repeatable()) || f.Kind == balance.ClientGone || f.Kind == balance.BadRequestBody || x.expired() {
-		return false
-	}
-	pool := x.route.Pool
-	return attempt+1 < x.route.Attempts && len(x.tried) < len(pool.Set().Backends) &&
-		pool.Retry(x.route.Budget, time.Now())
-}
-
-// repeat tells whether the backend may get the request again that it may have seen, on another connection, and
-// counts it if so: it is a retry like those at another backend.
-func (x *Exchange) repeat() bool {
-	if !x.route.Pool.Retry(x.route.Budget, time.Now()) {
-		return false
-	}
-	x.backend.Load().Repeated()
-	x.route.Metrics.Retried(x.Shard)
-	return true
-}
-
-// repeatable tells whether the request is idempotent and at hand whole (RFC 9110 9.2.2).
-func (x *Exchange) repeatable() bool {
-	r := &x.Request
-	if r.Length != 0 && r.Buffered == nil || r.Upgrade != nil {
-		return false
-	}
-	switch string(r.Method) {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete:
-		return true
-	}
-	return false
 }
 
 func (p *Proxy) refuse(x *Exchange, f *balance.Failure) {
@@ -103,35 +64,35 @@ func statusOfBody(err error) int {
 // statusClientGone stands in the log for a request whose client left before an answer.
 const statusClientGone = 499
 
-// choose decides on x.backend. It is false if the exchange was answered instead.
-func (p *Proxy) choose(x *Exchange, attempt uint32) bool {
+// choose decides on x.backend for the first attempt. It is not ok if the exchange was answered instead, or full if
+// all backends are, or that of the pin.
+func (p *Proxy) choose(x *Exchange) (full, ok bool) {
 	set := x.route.Pool.Set()
-	if attempt > 0 && x.spare(set) {
-		return true
-	}
-	x.pick.Attempt, x.pick.Excluded = attempt, x.tried
-	if attempt == 0 && x.pinLost(set) {
+	x.pick.Attempt, x.pick.Excluded = 0, nil
+	if x.pinLost(set) {
 		p.problem(x, http.StatusServiceUnavailable, "pinned_backend_unavailable", retrySoon)
 		x.decision.Reset()
 		x.decision.Outcome = balance.Rejected
-		return false
+		return false, false
 	}
 	err := p.chooser.Choose(x.route.Picker, &x.pick, set, &x.decision)
+	if err == nil && x.decision.Verdict == balance.Route {
+		x.backend = x.decision.Backend
+		return false, true
+	}
+	if err == balance.ErrFull {
+		return true, false
+	}
 	x.decided()
-	if err != nil {
+	switch {
+	case err != nil:
 		p.problem(x, http.StatusServiceUnavailable, x.decision.Reason, retrySoon)
-		return false
-	}
-	switch x.decision.Verdict {
-	case balance.Reject:
+	case x.decision.Verdict == balance.Reject:
 		p.problem(x, x.decision.Status, "rejected", x.added()...)
-		return false
-	case balance.Respond:
+	default:
 		p.respond(x)
-		return false
 	}
-	x.backend = x.decision.Backend
-	return true
+	return false, false
 }
 
 var retrySoon = http1.Field{Name: nameRetryAfter, Value: []byte("1")}
@@ -140,28 +101,6 @@ var retrySoon = http1.Field{Name: nameRetryAfter, Value: []byte("1")}
 func (x *Exchange) pinLost(set *balance.Set) bool {
 	b := x.pick.Pinned
 	return x.token.Valid && x.route.Affinity.FailsUnavailable() && (b == nil || !set.Available(b, true))
-}
-
-// spare takes the next of the strategy's spares that can be used.
-func (x *Exchange) spare(set *balance.Set) bool {
-	for len(x.decision.Spares) > 0 {
-		b := set.Find(x.decision.Spares[0].ID)
-		x.decision.Spares = x.decision.Spares[1:]
-		if b != nil && set.Available(b, false) && !x.wasTried(b) {
-			x.backend, x.decision.Backend, x.decision.Reason = b, b, "spare"
-			return true
-		}
-	}
-	return false
-}
-
-func (x *Exchange) wasTried(b *balance.Backend) bool {
-	for _, t := range x.tried {
-		if t.ID == b.ID {
-			return true
-		}
-	}
-	return false
 }
 
 // respond sends the answer that the strategy made.
@@ -183,37 +122,48 @@ func (x *Exchange) added() http1.Fields {
 	return f
 }
 
-// try sends x to x.backend and, if it answers, the answer to the client. The request counts on the backend
-// until its stream has ended.
-func (p *Proxy) try(x *Exchange) *balance.Failure {
+// try sends x to x.backend, in which it is counted in, and if it answers, the answer to the client. The request
+// counts on the backend until its stream has ended. It is true if another attempt is due, and then x.backend is
+// another.
+func (p *Proxy) try(x *Exchange) (again bool) {
 	b := x.backend
-	load := b.Load()
-	load.Begin()
-	defer load.End()
+	defer b.End()
 	x.tried = append(x.tried, b)
 	x.response.Reset()
 	start := x.start // routing and picking take no time to speak of
-	if len(x.tried) > 1 {
+	if len(x.tried) > 1 || x.queued {
 		start = time.Now()
 	}
-	err := p.opt.Upstream.Do(b, &x.Request, &x.response)
+	failure := failureOf(p.opt.Upstream.Do(b, &x.Request, &x.response))
 	x.result = balance.Result{Backend: b, Attempt: uint32(len(x.tried) - 1)}
-	failure := failureOf(err)
-	if failure != nil {
-		x.result.Kind = failure.Kind
-		b.Metrics.Failed(x.Shard, failure.Kind.String())
-	} else {
+	if failure == nil {
 		x.result.Status = x.response.Status
 		x.result.Head = time.Since(start)
-		load.Answered(x.result.Head)
+		b.Load().Answered(x.result.Head)
+	} else {
+		x.result.Kind = failure.Kind
+		b.Metrics.Failed(x.Shard, failure.Kind.String())
+	}
+	switch again = p.further(x, failure); {
+	case again && failure == nil:
+		_ = x.response.Body.Close() // nobody reads this answer
+	case again:
+	case failure != nil:
+		p.refuse(x, failure)
+	default:
 		p.relay(x)
+	}
+	if failure == nil {
 		b.Metrics.Answered(x.Shard, x.response.Status)
 	}
 	x.result.Total = time.Since(start)
 	x.Ended = start.Add(x.result.Total)
 	x.result.Ended = x.Ended
-	p.report(x)
-	return failure
+	p.report(x, b)
+	if again {
+		x.replay.rewind()
+	}
+	return again
 }
 
 // failureOf is err as what the balancing knows; nil for nil.
@@ -229,8 +179,8 @@ func failureOf(err error) *balance.Failure {
 }
 
 // report tells the pool's health and the strategy how the attempt went.
-func (p *Proxy) report(x *Exchange) {
-	x.route.Pool.Report(x.backend, &x.result)
+func (p *Proxy) report(x *Exchange, b *balance.Backend) {
+	x.route.Pool.Report(b, &x.result)
 	if x.route.Observer != nil {
 		x.route.Observer.Observe(&x.result)
 	}

@@ -118,7 +118,7 @@ func setUp(t testing.TB, p balance.Picker, edit func(*proxy.Route, *proxy.Genera
 		specs = append(specs, balance.Spec{ID: id, Address: "127.0.0.1:1", Scheme: "http", Weight: 1})
 	}
 	b.pool.Update(specs)
-	r := proxy.Route{Name: "r", Site: "s", Pool: b.pool, Picker: p, Attempts: 3, Budget: 20}
+	r := proxy.Route{Name: "r", Site: "s", Pool: b.pool, Picker: p, Retry: proxy.Retry{Attempts: 3, Budget: 20, On: proxy.OnConnectError}}
 	g := &proxy.Generation{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
 	if edit != nil {
 		edit(&r, g)
@@ -180,7 +180,7 @@ func TestRetriesOnlyWhatIsSafe(t *testing.T) {
 }
 
 func TestABusyBackendIs503WithRetryAfter(t *testing.T) {
-	b := setUp(t, first("a"), func(r *proxy.Route, _ *proxy.Generation) { r.Attempts = 1 })
+	b := setUp(t, first("a"), func(r *proxy.Route, _ *proxy.Generation) { r.Retry.Attempts = 1 })
 	b.backends.answer["a"] = fails(balance.Busy, false)
 	got := b.ask()
 	assert.Equal(t, 503, got.status)
@@ -188,7 +188,7 @@ func TestABusyBackendIs503WithRetryAfter(t *testing.T) {
 }
 
 func TestARepeatIsWithinTheBudget(t *testing.T) {
-	b := setUp(t, first("a"), func(r *proxy.Route, _ *proxy.Generation) { r.Budget = 0 })
+	b := setUp(t, first("a"), func(r *proxy.Route, _ *proxy.Generation) { r.Retry.Budget = 0 })
 	granted := 0
 	b.backends.answer["a"] = func(r *http1.Request, a *http1.Response) error {
 		for r.Again() {
@@ -202,7 +202,7 @@ func TestARepeatIsWithinTheBudget(t *testing.T) {
 }
 
 func TestEachRetryGoesElsewhereUntilNoneIsLeft(t *testing.T) {
-	b := setUp(t, first("a"), func(r *proxy.Route, _ *proxy.Generation) { r.Attempts = 10 })
+	b := setUp(t, first("a"), func(r *proxy.Route, _ *proxy.Generation) { r.Retry.Attempts = 10 })
 	for id := range b.backends.answer {
 		b.backends.answer[id] = fails(balance.ConnectFailed, false)
 	}

@@ -14,6 +14,7 @@ import (
 // relay sends the backend's answer to the client.
 func (p *Proxy) relay(x *Exchange) {
 	x.answering()
+	x.replay.settle()
 	x.status = x.response.Status
 	f := p.answerFields(x)
 	if x.response.Conn != nil {
