@@ -20,7 +20,8 @@ func (c control) Pools() []admin.Pool {
 	var list []admin.Pool
 	for name, p := range s.pools {
 		list = append(list, admin.Pool{
-			Name: name, Strategy: s.conf.Pools[name].Strategy, Backends: describeBackends(p, s.affinities[name]),
+			Name: name, Strategy: s.conf.Pools[name].Strategy, Panic: p.Set().Panic,
+			Backends: describeBackends(p, s.affinities[name]),
 		})
 	}
 	slices.SortFunc(list, func(a, b admin.Pool) int { return strings.Compare(a.Name, b.Name) })
@@ -35,6 +36,7 @@ func describeBackends(p *balance.Pool, pins *affinity.Affinity) []admin.Backend 
 			ID: b.ID, Address: b.Address, Zone: b.Zone, Weight: b.Weight, State: b.State.String(),
 			Override: b.Override, Down: b.Down, Ejected: b.Ejected, InFlight: b.InFlight,
 			Pins: pins.Pins(b.ID, now), LatencyNS: int64(b.Latency),
+			Since: b.Since, EjectedUntil: b.EjectedUntil, ProbeError: b.ProbeError, SlowStart: b.SlowStart,
 		})
 	}
 	return list

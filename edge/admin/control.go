@@ -116,6 +116,7 @@ type Swap struct {
 type Pool struct {
 	Name     string    `json:"name"`
 	Strategy string    `json:"strategy"`
+	Panic    bool      `json:"panic"`    // too few backends are well: health is ignored
 	Backends []Backend `json:"backends"` // by id
 }
 
@@ -132,6 +133,11 @@ type Backend struct {
 	InFlight  int64  `json:"in_flight"`  // requests and streams in progress
 	Pins      int    `json:"pins"`       // clients that came back to it within the idle time, estimated
 	LatencyNS int64  `json:"latency_ns"` // moving average to the head of an answer; 0 = none yet
+
+	Since        time.Time `json:"since"`                  // it is in State
+	EjectedUntil time.Time `json:"ejected_until,omitzero"` // about
+	ProbeError   string    `json:"probe_error,omitempty"`  // why its last probe failed
+	SlowStart    float64   `json:"slow_start"`             // share of its weight that it has; 1 unless it starts slowly
 }
 
 // Certificate is one certificate that is served.

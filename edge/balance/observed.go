@@ -36,10 +36,12 @@ func (p *Pool) noteLocked(set *Set, now time.Time) {
 			st.state, st.since = b.State, now
 		}
 	}
-	switch {
-	case set.Scale == 1:
+	if set.Scale == 1 {
 		p.stepAt = time.Time{}
-	case !p.stepAt.After(now):
-		p.stepAt = now.Add(max(p.tuning.SlowStart/whole, shortestStep))
+		return
+	}
+	next := now.Add(max(p.tuning.SlowStart/whole, shortestStep))
+	if !p.stepAt.After(now) || p.stepAt.After(next) {
+		p.stepAt = next
 	}
 }

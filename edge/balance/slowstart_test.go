@@ -142,6 +142,18 @@ func TestASlowStartCanBeTurnedOff(t *testing.T) {
 	assert.Equal(t, []uint32{1, 3}, effective(p))
 }
 
+func TestAShorterSlowStartStepsSooner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := slow()
+		p.Tune(balance.Tuning{SlowStart: time.Hour})
+		require.NoError(t, p.SetUp("b1", false))
+		require.NoError(t, p.SetUp("b1", true))
+		p.Tune(balance.Tuning{SlowStart: time.Second})
+		pass(p, time.Second)
+		assert.Equal(t, []uint32{1, 3}, effective(p))
+	})
+}
+
 func TestTheFallbackSharesByTheEffectiveWeights(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := slow()

@@ -1,0 +1,4 @@
+package edge
+
+// ParseHealth is for the fuzz test.
+var ParseHealth = parseHealth
