@@ -23,13 +23,16 @@ type fault func(c *net.TCPConn, r *http.Request)
 
 // The faults of backends.
 var (
-	faultReset     fault = func(c *net.TCPConn, _ *http.Request) { c.SetLinger(0) }
-	faultClose     fault = func(*net.TCPConn, *http.Request) {}
-	faultSilence   fault = func(c *net.TCPConn, _ *http.Request) { io.Copy(io.Discard, c) }
-	faultHalfHead  fault = says("HTTP/1.1 200 OK\r\nContent-Le")
-	faultGarbage   fault = says("220 smtp.example.com ESMTP\r\n")
-	faultFraming   fault = says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc")
-	faultEndless   fault = func(c *net.TCPConn, _ *http.Request) { flood(c, "HTTP/1.1 200 OK\r\n", "X-More: and more\r\n") }
+	faultReset    fault = func(c *net.TCPConn, _ *http.Request) { c.SetLinger(0) }
+	faultClose    fault = func(*net.TCPConn, *http.Request) {}
+	faultSilence  fault = func(c *net.TCPConn, _ *http.Request) { io.Copy(io.Discard, c) }
+	faultHalfHead fault = says("HTTP/1.1 200 OK\r\nContent-Le")
+	faultGarbage  fault = says("220 smtp.example.com ESMTP\r\n")
+	faultFraming  fault = says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc")
+	faultEndless  fault = func(c *net.TCPConn, _ *http.Request) {
+		flood(c, "HTTP/1.1 200 OK\r\n",
+			"X-More: and more\r\n")
+	}
 	faultTruncated fault = says("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly a part")
 	faultChunks    fault = says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
 	faultSlow      fault = func(c *net.TCPConn, r *http.Request) {

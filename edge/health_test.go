@@ -41,7 +41,8 @@ func ward(t *testing.T, lines string, n int) (*running, []*atomic.Bool) {
 	return start(t, strings.Replace(text, "    strategy: s\n", "    strategy: s\n"+lines, 1)), sick
 }
 
-// visited waits until n clients get to those backends, and to no others. Guests hear of a new table soon, not at once.
+// visited waits until n clients get to those backends, and to no others. Guests hear of a new table soon, not
+// at once.
 func (r *running) visited(n int, want ...string) {
 	r.t.Helper()
 	var got map[string]bool
@@ -129,7 +130,8 @@ func TestAStateThatCannotBeIsNotBelieved(t *testing.T) {
 		{"old", file(now.Add(-11*time.Minute), "b0"), "too long ago"},
 		{"of the future", file(now.Add(time.Hour), "b0"), "to come"},
 		{"cut", file(now, "b0")[:60], "unexpected EOF"},
-		{"of another version", strings.Replace(file(now, "b0"), `"version":1`, `"version":9`, 1), "version 9, want 1"},
+		{"of another version", strings.Replace(file(now, "b0"), `"version":1`, `"version":9`, 1),
+			"version 9, want 1"},
 		{"two values", file(now, "b0") + "{}", "more than one value"},
 		{"nobody left", file(now, "b0", "b1"), "no backend would be open"},
 		{"empty", "", "EOF"},
@@ -164,7 +166,8 @@ func TestTheStateOnDiskFollows(t *testing.T) {
 		}
 	}
 	sick[0].Store(true)
-	require.Eventually(t, says(`"down":true`), 10*time.Second, 5*time.Millisecond, "a kill -9 loses a second at most")
+	require.Eventually(t, says(`"down":true`), 10*time.Second, 5*time.Millisecond,
+		"a kill -9 loses a second at most")
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode())
@@ -217,7 +220,10 @@ func TestARecoveredBackendStartsSlowly(t *testing.T) {
 	}
 	assert.InDelta(t, .5, part(), .1, "at the start")
 	sick[1].Store(true)
-	r.await("b1", func(b admin.Backend) bool { return b.Down && strings.HasSuffix(b.ProbeError, ": status 500") })
+	r.await("b1", func(b admin.Backend) bool {
+		return b.Down && strings.HasSuffix(b.ProbeError,
+			": status 500")
+	})
 	sick[1].Store(false)
 	r.await("b1", func(b admin.Backend) bool { return up(b) && b.SlowStart == .1 && b.ProbeError == "" })
 	share(1./11, .05, "a tenth of its weight")

@@ -110,7 +110,8 @@ func parseHealth(data []byte, now time.Time) (health.State, error) {
 	return s.Pools, nil
 }
 
-// keep saves after changes, at most once in healthPause, now and then so that the file stays young, and at the end.
+// keep saves after changes, at most once in healthPause, now and then so that the file stays young, and at
+// the end.
 func (h *healthState) keep(ctx context.Context) error {
 	often := time.NewTicker(healthEvery)
 	defer often.Stop()
@@ -130,8 +131,8 @@ func (h *healthState) keep(ctx context.Context) error {
 	}
 }
 
-// save writes the file, unless there is nothing to say and never was. A disk that is full costs the memory, not the
-// service.
+// save writes the file, unless there is nothing to say and never was. A disk that is full costs the memory,
+// not the service.
 func (h *healthState) save() {
 	state := h.checker.State()
 	if len(state) == 0 && h.empty {

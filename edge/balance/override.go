@@ -62,8 +62,8 @@ func (o Override) equal(other Override) bool {
 	return *o.Condition == *other.Condition && o.Weight == other.Weight
 }
 
-// rowLocked is the row of a backend, with the operator's word before the configuration's, but for what depends on
-// the others.
+// rowLocked is the row of a backend, with the operator's word before the configuration's, but for what
+// depends on the others.
 func (p *Pool) rowLocked(s Spec, st *status) Backend {
 	o, condition := p.overrides[s.ID], s.Condition
 	if o.Condition != nil {

@@ -18,7 +18,8 @@ func TestUpdateKeepsWhatIsKnownOfAnID(t *testing.T) {
 	require.NoError(t, p.SetUp("b1", false))
 	require.NoError(t, p.Eject("b1", ejection(true)))
 	require.NoError(t, p.SetCondition("b1", condition(balance.Drain)))
-	p.Update([]balance.Spec{{ID: "b9", Weight: 1}, {ID: "b1", Address: "127.0.0.1:1", Scheme: "http", Weight: 7}})
+	p.Update([]balance.Spec{{ID: "b9", Weight: 1}, {ID: "b1", Address: "127.0.0.1:1", Scheme: "http",
+		Weight: 7}})
 	status := p.Status()
 	require.Len(t, status, 2)
 	assert.WithinDuration(t, time.Now(), status[0].Since, time.Minute)

@@ -15,8 +15,8 @@ type Set struct {
 	byID    map[string]*Backend
 }
 
-// newSet makes the table of rows and settles their states and weights; below is the share of them that must be
-// well for health to be believed.
+// newSet makes the table of rows and settles their states and weights; below is the share of them that must
+// be well for health to be believed.
 func newSet(version uint32, rows []Backend, below float64) *Set {
 	sort.Slice(rows, func(i, j int) bool { return rows[i].ID < rows[j].ID })
 	s := &Set{Version: version, Backends: rows, byID: make(map[string]*Backend, len(rows))}

@@ -9,8 +9,8 @@ const (
 	nothing          // too few are well: panic
 )
 
-// trustIn weighs what is said of the rows. Who drains is no measure of health, but if only such are well they are
-// used, and there is no panic.
+// trustIn weighs what is said of the rows. Who drains is no measure of health, but if only such are well
+// they are used, and there is no panic.
 func trustIn(rows []Backend, below float64) trust {
 	var all, well, resting [Maintenance + 1]int // by condition; the resting are ejected, but not down
 	for i := range rows {

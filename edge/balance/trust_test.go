@@ -105,7 +105,8 @@ func TestAnotherAddressIsAnotherServer(t *testing.T) {
 	}
 	p.Update(specs[1:])
 	require.Equal(t, "refused", p.Status()[0].ProbeError, "an update that keeps it keeps what is known")
-	require.Equal(t, []bool{true, false, false}, []bool{p.Status()[0].Down, p.Status()[1].Down, p.Status()[2].Down})
+	require.Equal(t, []bool{true, false, false}, []bool{p.Status()[0].Down, p.Status()[1].Down,
+		p.Status()[2].Down})
 	specs[1].Address, specs[2].Address, specs[3].Scheme = "127.0.0.1:2", "127.0.0.1:3", "https"
 	p.Update(specs)
 	for i, want := range []balance.State{

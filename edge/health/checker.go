@@ -92,7 +92,8 @@ func (c *Checker) Run(ctx context.Context) error {
 	}
 }
 
-// step gives back the backends whose ejection is over, brings slow starts on, and tells when there is more to do.
+// step gives back the backends whose ejection is over, brings slow starts on, and tells when there is more
+// to do.
 func (c *Checker) step(now time.Time) (next time.Time, any bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 
 const maxDoublings = 5
 
-// An ejector takes backends of one pool out for what requests met. Requests that go well touch a few atomics of
-// their backend at most.
+// An ejector takes backends of one pool out for what requests met. Requests that go well touch a few
+// atomics of their backend at most.
 type ejector struct {
 	pool   *balance.Pool
 	notify func(Event)
@@ -153,7 +153,8 @@ func (e *ejector) returnLocked(id string, m *mark, now time.Time) {
 	_ = e.pool.Eject(id, time.Time{}) // as above
 }
 
-// release gives back whose time is over, forgets who left or moved, and tells when the next one's time is over.
+// release gives back whose time is over, forgets who left or moved, and tells when the next one's time is
+// over.
 func (e *ejector) release(now time.Time) (next time.Time, any bool) {
 	var events []Event
 	defer func() {

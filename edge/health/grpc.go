@@ -11,14 +11,15 @@ import (
 	"strings"
 )
 
-// checkMethod is the call of the gRPC health checking protocol (github.com/grpc/grpc/blob/master/doc/health-checking.md).
+// checkMethod is the call of the gRPC health checking protocol (grpc/doc/health-checking.md).
 const checkMethod = "/grpc.health.v1.Health/Check"
 
 // serving is the status of a server that can serve.
 const serving = 1
 
 func (t *target) askGRPC(ctx context.Context, url string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(checkRequest(t.probe.Service)))
+	body := bytes.NewReader(checkRequest(t.probe.Service))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
 	if err != nil {
 		return err
 	}
@@ -32,11 +33,11 @@ func (t *target) askGRPC(ctx context.Context, url string) error {
 	if a.StatusCode != http.StatusOK || !strings.HasPrefix(a.Header.Get("Content-Type"), "application/grpc") {
 		return fmt.Errorf("status %d of type %q is no gRPC answer", a.StatusCode, a.Header.Get("Content-Type"))
 	}
-	body, err := io.ReadAll(io.LimitReader(a.Body, bodyLimit+1))
+	frame, err := io.ReadAll(io.LimitReader(a.Body, bodyLimit+1))
 	if err != nil {
 		return err
 	}
-	if len(body) > bodyLimit {
+	if len(frame) > bodyLimit {
 		return errors.New("the answer is too long")
 	}
 	code, message := a.Trailer.Get("Grpc-Status"), a.Trailer.Get("Grpc-Message")
@@ -46,7 +47,7 @@ func (t *target) askGRPC(ctx context.Context, url string) error {
 	if code != "0" {
 		return fmt.Errorf("gRPC status %q %s", code, message)
 	}
-	return checkAnswer(body)
+	return checkAnswer(frame)
 }
 
 // checkRequest is a HealthCheckRequest in its frame: field 1, the service's name.
@@ -80,8 +81,8 @@ func checkAnswer(frame []byte) error {
 
 var errMessage = errors.New("the answer is no protocol buffer")
 
-// enumField is the last value of a field of numbers in a protocol buffer, 0 if there is none. Other fields are
-// passed over (protobuf.dev/programming-guides/encoding).
+// enumField is the last value of a field of numbers in a protocol buffer, 0 if there is none. Other fields
+// are passed over (protobuf.dev/programming-guides/encoding).
 func enumField(m []byte, field uint64) (value uint64, err error) {
 	for len(m) > 0 {
 		tag, n := binary.Uvarint(m)
@@ -89,34 +90,33 @@ func enumField(m []byte, field uint64) (value uint64, err error) {
 			return 0, errMessage
 		}
 		m = m[n:]
-		var size uint64
-		switch tag & 7 {
-		case 0:
-			v, n := binary.Uvarint(m)
-			if n <= 0 {
-				return 0, errMessage
-			}
-			if tag>>3 == field {
-				value = v
-			}
-			size = uint64(n)
-		case 1:
-			size = 8
-		case 2:
-			length, n := binary.Uvarint(m)
-			if n <= 0 {
-				return 0, errMessage
-			}
-			m, size = m[n:], length
-		case 5:
-			size = 4
-		default: // groups are long gone
-			return 0, errMessage
+		if tag == field<<3 {
+			value, _ = binary.Uvarint(m)
 		}
-		if size > uint64(len(m)) {
+		size := fieldSize(m, tag&7)
+		if size < 0 || size > len(m) {
 			return 0, errMessage
 		}
 		m = m[size:]
 	}
 	return value, nil
+}
+
+// fieldSize is how many bytes a field of a wire type takes, negative if that cannot be told.
+func fieldSize(m []byte, wire uint64) int {
+	switch wire {
+	case 0:
+		if _, n := binary.Uvarint(m); n > 0 {
+			return n
+		}
+	case 1:
+		return 8
+	case 2:
+		if length, n := binary.Uvarint(m); n > 0 && length <= uint64(len(m)) {
+			return n + int(length)
+		}
+	case 5:
+		return 4
+	}
+	return -1 // groups among them, which are long gone
 }

@@ -92,8 +92,12 @@ func TestATCPProbeConnects(t *testing.T) {
 	for name, tt := range map[string]struct {
 		address, want, reason string
 	}{
-		"a server that waits":      {listener(t, silence), "ready", ""},
-		"a server that speaks":     {listener(t, func(c *net.TCPConn) { io.WriteString(c, "220 hello\r\n"); silence(c) }), "ready", ""},
+		"a server that waits": {listener(t, silence), "ready", ""},
+		"a server that speaks": {listener(t, func(c *net.TCPConn) {
+			io.WriteString(c,
+				"220 hello\r\n")
+			silence(c)
+		}), "ready", ""},
 		"nobody listens":           {nobody.Addr().String(), "down", "connection refused"},
 		"it resets at once":        {listener(t, func(c *net.TCPConn) { c.SetLinger(0) }), "down", "reset"},
 		"it closes at once":        {listener(t, func(*net.TCPConn) {}), "down", "closed at once"},
@@ -247,25 +251,29 @@ func TestHostileGRPCAnswersAreFailures(t *testing.T) {
 		want   string
 		reason string
 	}{
-		"serving":                    {ok(message("\x08\x01")), "ready", ""},
-		"serving, with more fields":  {ok(message("\x12\x02hi\x08\x01\x1d\x00\x00\x00\x00\x21aaaaaaaa")), "ready", ""},
+		"serving": {ok(message("\x08\x01")), "ready", ""},
+		"serving, with more fields": {ok(message("\x12\x02hi\x08\x01\x1d\x00\x00\x00\x00\x21aaaaaaaa")),
+			"ready", ""},
 		"the last word counts":       {ok(message("\x08\x01\x08\x02")), "down", "NOT_SERVING"},
 		"no word":                    {ok(message("")), "down", "UNKNOWN"},
 		"a word nobody knows":        {ok(message("\x08\xff\x7f")), "down", "status 16383"},
 		"no message":                 {ok(""), "down", "not one plain gRPC message"},
 		"half of a frame":            {ok("\x00\x00\x00"), "down", "not one plain gRPC message"},
 		"a message that is too long": {ok("\x00\xff\xff\xff\xff\x08\x01"), "down", "not one plain gRPC message"},
-		"two messages":               {ok(message("\x08\x01") + message("\x08\x01")), "down", "not one plain gRPC message"},
-		"compressed":                 {ok("\x01\x00\x00\x00\x02\x08\x01"), "down", "not one plain gRPC message"},
-		"a number without an end":    {ok(message("\x08\x80")), "down", "no protocol buffer"},
-		"a length past the end":      {ok(message("\x12\x7fhi")), "down", "no protocol buffer"},
-		"field 0":                    {ok(message("\x00\x01")), "down", "no protocol buffer"},
-		"a group":                    {ok(message("\x0b\x0c")), "down", "no protocol buffer"},
-		"without a status":           {speaks("application/grpc", message("\x08\x01"), ""), "down", `gRPC status ""`},
-		"with an error's":            {speaks("application/grpc", message("\x08\x01"), "14"), "down", `gRPC status "14"`},
-		"another type":               {speaks("text/html", message("\x08\x01"), "0"), "down", "no gRPC answer"},
-		"more than is read":          {ok(message(strings.Repeat("a", 65<<10))), "down", "too long"},
-		"without an end":             {endless(message("\x08\x01")), "down", "probe http://"},
+		"two messages": {ok(message("\x08\x01") + message("\x08\x01")), "down",
+			"not one plain gRPC message"},
+		"compressed":              {ok("\x01\x00\x00\x00\x02\x08\x01"), "down", "not one plain gRPC message"},
+		"a number without an end": {ok(message("\x08\x80")), "down", "no protocol buffer"},
+		"a length past the end":   {ok(message("\x12\x7fhi")), "down", "no protocol buffer"},
+		"field 0":                 {ok(message("\x00\x01")), "down", "no protocol buffer"},
+		"a group":                 {ok(message("\x0b\x0c")), "down", "no protocol buffer"},
+		"without a status": {speaks("application/grpc", message("\x08\x01"), ""), "down",
+			`gRPC status ""`},
+		"with an error's": {speaks("application/grpc", message("\x08\x01"), "14"), "down",
+			`gRPC status "14"`},
+		"another type":      {speaks("text/html", message("\x08\x01"), "0"), "down", "no gRPC answer"},
+		"more than is read": {ok(message(strings.Repeat("a", 65<<10))), "down", "too long"},
+		"without an end":    {endless(message("\x08\x01")), "down", "probe http://"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, tt.h, func(s *httptest.Server) {
@@ -293,9 +301,10 @@ func speaks(kind, body, status string) http.HandlerFunc {
 	}
 }
 
-// FuzzGRPCAnswer holds that nothing but a message that says SERVING is taken for one, and that nothing panics.
+// FuzzGRPCAnswer holds that nothing but a message with a status is taken for a good one, and that nothing panics.
 func FuzzGRPCAnswer(f *testing.F) {
-	for _, m := range []string{"\x08\x01", "\x08\x02", "", "\x12\x02hi\x08\x01", "\x08\x80", "\x0b", "\x08\x01\x08\x00"} {
+	for _, m := range []string{"\x08\x01", "\x08\x02", "", "\x12\x02hi\x08\x01", "\x08\x80", "\x0b",
+		"\x08\x01\x08\x00"} {
 		f.Add([]byte(message(m)))
 	}
 	f.Add([]byte("\x00\x00"))

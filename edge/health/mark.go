@@ -85,7 +85,7 @@ func (m *mark) fail(rules *Passive, r *balance.Result) (reason, bool) {
 		return reason{format: "%d connect errors in a row", n: int(connect)}, true
 	case rules.Consecutive5xx > 0 && int(row) >= rules.Consecutive5xx:
 		return reason{format: "%d failures in a row", n: int(row)}, true
-	case rules.ErrorRate > 0 && total >= uint64(rules.MinRequests) && float64(bad) >= rules.ErrorRate*float64(total):
+	case total > 0 && total >= uint64(rules.MinRequests) && float64(bad) >= rules.ErrorRate*float64(total):
 		return reason{format: "%d of %d requests failed", n: int(bad), of: int(total)}, true
 	}
 	return reason{}, false

@@ -35,20 +35,30 @@ func TestFailuresInARowEject(t *testing.T) {
 		fifth func(p *balance.Pool)
 		want  string
 	}{
-		"a 500":                        {func(p *balance.Pool) { answered(p, "a", 500, 1) }, "down"},
-		"a 599":                        {func(p *balance.Pool) { answered(p, "a", 599, 1) }, "down"},
-		"a reset":                      {func(p *balance.Pool) { report(p, "a", balance.Reset, 1) }, "down"},
-		"no answer in time":            {func(p *balance.Pool) { report(p, "a", balance.TimedOut, 1) }, "down"},
-		"an answer that is none":       {func(p *balance.Pool) { report(p, "a", balance.BadAnswer, 1) }, "down"},
-		"no connection":                {func(p *balance.Pool) { report(p, "a", balance.ConnectFailed, 1) }, "down"},
-		"a 404":                        {func(p *balance.Pool) { answered(p, "a", 404, 1) }, "ready"},
-		"a 429":                        {func(p *balance.Pool) { answered(p, "a", 429, 1) }, "ready"},
-		"a client that left":           {func(p *balance.Pool) { report(p, "a", balance.ClientGone, 1) }, "ready"},
-		"a client's broken body":       {func(p *balance.Pool) { report(p, "a", balance.BadRequestBody, 1) }, "ready"},
-		"a wait for a connection":      {func(p *balance.Pool) { report(p, "a", balance.Busy, 1) }, "ready"},
-		"a stream an operator ended":   {func(p *balance.Pool) { report(p, "a", balance.Severed, 1) }, "ready"},
-		"a good answer, then a 500":    {func(p *balance.Pool) { answered(p, "a", 200, 1); answered(p, "a", 500, 4) }, "ready"},
-		"a good one of another's, 500": {func(p *balance.Pool) { answered(p, "b", 200, 1); answered(p, "a", 500, 1) }, "down"},
+		"a 500":                  {func(p *balance.Pool) { answered(p, "a", 500, 1) }, "down"},
+		"a 599":                  {func(p *balance.Pool) { answered(p, "a", 599, 1) }, "down"},
+		"a reset":                {func(p *balance.Pool) { report(p, "a", balance.Reset, 1) }, "down"},
+		"no answer in time":      {func(p *balance.Pool) { report(p, "a", balance.TimedOut, 1) }, "down"},
+		"an answer that is none": {func(p *balance.Pool) { report(p, "a", balance.BadAnswer, 1) }, "down"},
+		"no connection": {func(p *balance.Pool) { report(p, "a", balance.ConnectFailed, 1) },
+			"down"},
+		"a 404":              {func(p *balance.Pool) { answered(p, "a", 404, 1) }, "ready"},
+		"a 429":              {func(p *balance.Pool) { answered(p, "a", 429, 1) }, "ready"},
+		"a client that left": {func(p *balance.Pool) { report(p, "a", balance.ClientGone, 1) }, "ready"},
+		"a client's broken body": {func(p *balance.Pool) { report(p, "a", balance.BadRequestBody, 1) },
+			"ready"},
+		"a wait for a connection":    {func(p *balance.Pool) { report(p, "a", balance.Busy, 1) }, "ready"},
+		"a stream an operator ended": {func(p *balance.Pool) { report(p, "a", balance.Severed, 1) }, "ready"},
+		"a good answer, then a 500": {func(p *balance.Pool) {
+			answered(p, "a", 200, 1)
+			answered(p, "a", 500,
+				4)
+		}, "ready"},
+		"a good one of another's, 500": {func(p *balance.Pool) {
+			answered(p, "b", 200, 1)
+			answered(p, "a", 500,
+				1)
+		}, "down"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rules(t, health.Passive{Consecutive5xx: 5}, func(p *balance.Pool, _ *health.Checker, e *events) {
@@ -69,8 +79,13 @@ func TestAnErrorRateEjects(t *testing.T) {
 		do   func(p *balance.Pool)
 		want string
 	}{
-		"half of twenty":       {func(p *balance.Pool) { answered(p, "a", 200, 10); answered(p, "a", 500, 10) }, "down"},
-		"fewer than half":      {func(p *balance.Pool) { answered(p, "a", 200, 101); answered(p, "a", 500, 100) }, "ready"},
+		"half of twenty": {func(p *balance.Pool) { answered(p, "a", 200, 10); answered(p, "a", 500, 10) },
+			"down"},
+		"fewer than half": {func(p *balance.Pool) {
+			answered(p, "a", 200, 101)
+			answered(p, "a", 500,
+				100)
+		}, "ready"},
 		"too few requests":     {func(p *balance.Pool) { answered(p, "a", 500, 19) }, "ready"},
 		"connect errors count": {func(p *balance.Pool) { report(p, "a", balance.ConnectFailed, 20) }, "down"},
 		"what says nothing does not": {func(p *balance.Pool) {
@@ -109,7 +124,8 @@ func TestAnErrorRateEjects(t *testing.T) {
 
 // Turns are counted in few bits: whatever the time of day, and however long nothing came, results count.
 func TestAWindowWorksAtAnyTime(t *testing.T) {
-	for _, idle := range []time.Duration{0, time.Hour, 20 * time.Hour, 24 * time.Hour, 40 * time.Hour, 46 * time.Hour} {
+	for _, idle := range []time.Duration{0, time.Hour, 20 * time.Hour, 24 * time.Hour, 40 * time.Hour,
+		46 * time.Hour} {
 		half := health.Passive{ErrorRate: .5, Window: 100 * time.Millisecond}
 		rules(t, half, func(p *balance.Pool, _ *health.Checker, _ *events) {
 			for range 50 {

@@ -72,9 +72,9 @@ func (e *ejector) save(b *balance.Backend, k *Known) {
 	}
 }
 
-// Restore takes a State over, after the first Apply and before Run: what was down is down until its probes say
-// otherwise, and ejections end when they would have. Of a pool that would have nobody open by it nothing is
-// believed; refused are those pools. It tells how many backends were taken out.
+// Restore takes a State over, after the first Apply and before Run: what was down is down until its probes
+// say otherwise, and ejections end when they would have. Of a pool that would have nobody open by it
+// nothing is believed; refused are those pools. It tells how many backends were taken out.
 func (c *Checker) Restore(s State) (out int, refused []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -96,6 +96,8 @@ func TestWhatOneProbeSaysDoesNotUndoARestoredRow(t *testing.T) {
 	})
 }
 
+type knowns = map[string]health.Known
+
 func TestAStateThatLeavesNobodyOpenIsNotBelieved(t *testing.T) {
 	down := func(id string) health.Known {
 		return health.Known{Scheme: "http", Address: id + ".test:80", Down: true}
@@ -106,19 +108,24 @@ func TestAStateThatLeavesNobodyOpenIsNotBelieved(t *testing.T) {
 		return k
 	}
 	for name, tt := range map[string]struct {
-		state     map[string]health.Known
+		state     knowns
 		out       int
 		condition balance.Condition // of d
 		refused   bool
 	}{
-		"all are down":                {map[string]health.Known{"a": down("a"), "b": down("b"), "c": down("c"), "d": down("d")}, 0, 0, true},
-		"all but one":                 {map[string]health.Known{"a": down("a"), "b": down("b"), "c": out("c")}, 3, 0, false},
-		"down or ejected":             {map[string]health.Known{"a": down("a"), "b": down("b"), "c": out("c"), "d": out("d")}, 0, 0, true},
-		"the last is in maintenance":  {map[string]health.Known{"a": down("a"), "b": down("b"), "c": down("c")}, 0, balance.Maintenance, true},
-		"the last drains":             {map[string]health.Known{"a": down("a"), "b": down("b"), "c": down("c")}, 0, balance.Drain, true},
-		"nobody was":                  {nil, 0, 0, false},
-		"others by the same names":    {map[string]health.Known{"a": down("x"), "b": down("x"), "c": down("x"), "d": down("x")}, 0, 0, false},
-		"some that are not there now": {map[string]health.Known{"x": down("x"), "a": down("a")}, 1, 0, false},
+		"all are down": {knowns{"a": down("a"), "b": down("b"), "c": down("c"), "d": down("d")},
+			0, 0, true},
+		"all but one": {knowns{"a": down("a"), "b": down("b"), "c": out("c")}, 3, 0, false},
+		"down or ejected": {knowns{"a": down("a"), "b": down("b"), "c": out("c"), "d": out("d")}, 0,
+			0, true},
+		"the last is in maintenance": {knowns{"a": down("a"), "b": down("b"), "c": down("c")}, 0,
+			balance.Maintenance, true},
+		"the last drains": {knowns{"a": down("a"), "b": down("b"), "c": down("c")}, 0,
+			balance.Drain, true},
+		"nobody was": {nil, 0, 0, false},
+		"others by the same names": {knowns{"a": down("x"), "b": down("x"), "c": down("x"), "d": down("x")},
+			0, 0, false},
+		"some that are not there now": {knowns{"x": down("x"), "a": down("a")}, 1, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPool("a", "b", "c", "d")
@@ -140,23 +147,28 @@ func TestAStateIsHeldToTheRulesThereAre(t *testing.T) {
 		return health.Known{Scheme: "http", Address: "a.test:80", Ejected: true,
 			Until: time.Now().Add(until), For: length, Again: again}
 	}
+	sick := health.Known{Scheme: "http", Address: "a.test:80", Down: true}
+	moved, secure := sick, sick
+	moved.Address, secure.Scheme = "z.test:80", "https"
+	const half = 30 * time.Second
+	one := health.Passive{ConnectErrors: 1}
 	for name, tt := range map[string]struct {
 		known   health.Known
 		probe   *health.Probe
 		passive health.Passive
 		want    string
 	}{
-		"down, and nobody probes":     {health.Known{Scheme: "http", Address: "a.test:80", Down: true}, nil, health.Passive{}, "ready"},
-		"down, and it is probed":      {health.Known{Scheme: "http", Address: "a.test:80", Down: true}, &health.Probe{}, health.Passive{}, "down"},
-		"ejected, without rules":      {ejected(time.Second, 30*time.Second, 0), nil, health.Passive{}, "ready"},
-		"ejected, by rules":           {ejected(time.Second, 30*time.Second, 0), nil, health.Passive{ConnectErrors: 1}, "down"},
-		"its time is over":            {ejected(-time.Second, 30*time.Second, 0), nil, health.Passive{ConnectErrors: 1}, "ready"},
-		"for longer than can be":      {ejected(time.Hour, 30*time.Second, 0), nil, health.Passive{ConnectErrors: 1}, "ready"},
-		"again and again":             {ejected(900*time.Second, 960*time.Second, 99), nil, health.Passive{ConnectErrors: 1}, "down"},
-		"for longer than the longest": {ejected(961*time.Second, 960*time.Second, 99), nil, health.Passive{ConnectErrors: 1}, "ready"},
-		"for less than no time":       {ejected(time.Second, -1, -9), nil, health.Passive{ConnectErrors: 1}, "ready"},
-		"another address":             {health.Known{Scheme: "http", Address: "z.test:80", Down: true}, &health.Probe{}, health.Passive{}, "ready"},
-		"another scheme":              {health.Known{Scheme: "https", Address: "a.test:80", Down: true}, &health.Probe{}, health.Passive{}, "ready"},
+		"down, and nobody probes":     {sick, nil, health.Passive{}, "ready"},
+		"down, and it is probed":      {sick, &health.Probe{}, health.Passive{}, "down"},
+		"ejected, without rules":      {ejected(time.Second, half, 0), nil, health.Passive{}, "ready"},
+		"ejected, by rules":           {ejected(time.Second, half, 0), nil, one, "down"},
+		"its time is over":            {ejected(-time.Second, half, 0), nil, one, "ready"},
+		"for longer than can be":      {ejected(time.Hour, half, 0), nil, one, "ready"},
+		"again and again":             {ejected(900*time.Second, 960*time.Second, 99), nil, one, "down"},
+		"for longer than the longest": {ejected(961*time.Second, 960*time.Second, 99), nil, one, "ready"},
+		"for less than no time":       {ejected(time.Second, -1, -9), nil, one, "ready"},
+		"another address":             {moved, &health.Probe{}, health.Passive{}, "ready"},
+		"another scheme":              {secure, &health.Probe{}, health.Passive{}, "ready"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPool("a", "b")

@@ -25,9 +25,9 @@ func ProxyDial(ctx context.Context, network, address string) (net.Conn, error) {
 	return c, nil
 }
 
-// NewTransport makes the transport for the probes of a pool: a connection of its own for each probe, without
-// proxies, by the pool's protocol (h1, h2, h2c, or grpc = h2c or h2 as the URL says) and TLS settings; nil verifies
-// by the system's roots. A nil dial is a net.Dialer.
+// NewTransport makes the transport for the probes of a pool: a connection of its own for each probe,
+// without proxies, by the pool's protocol (h1, h2, h2c, or grpc = h2c or h2 as the URL says) and TLS
+// settings; nil verifies by the system's roots. A nil dial is a net.Dialer.
 func NewTransport(protocol string, c *tls.Config, dial Dial) *http.Transport {
 	p := new(http.Protocols)
 	switch protocol {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A window counts results and failures of the recent past, in slots of time that are used in turn. Counting is
-// one atomic addition, without a lock and without an allocation.
+// A window counts results and failures of the recent past, in slots of time that are used in turn. Counting
+// is one atomic addition, without a lock and without an allocation.
 type window [slots]atomic.Uint64
 
 const (
