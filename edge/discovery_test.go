@@ -297,6 +297,22 @@ func TestAPinFindsABackendThatCameBack(t *testing.T) {
 	assert.Equal(t, home, people.visit(), "who did not ask meanwhile has not moved")
 }
 
+func TestAnOperatorsWordHoldsForABackendThatComesBack(t *testing.T) {
+	_, port := loopback(t, 2)
+	dns := dnstest.Start(t)
+	dns.Set(addresses(1, 2)...)
+	r := start(t, found(dnsSection(port, dns, ""), "builtin/stateless"))
+	r.setState("127.0.0.2:"+port, admin.StateMaintenance)
+	servedBy(t, r, 1)
+	dns.Set(addresses(1)...)
+	listed(t, r, port, 1)
+	dns.Set(addresses(1, 2)...)
+	listed(t, r, port, 1, 2)
+	servedBy(t, r, 1)
+	r.setState("127.0.0.2:"+port, admin.StateConfigured)
+	servedBy(t, r, 1, 2)
+}
+
 func TestABackendThatLeftIsForgotten(t *testing.T) {
 	_, port := loopback(t, 2)
 	dns := dnstest.Start(t)

@@ -82,17 +82,20 @@ func (h *hosts) askAll(ctx context.Context, list []reply) {
 	next := make(chan *reply)
 	var wg sync.WaitGroup
 	for range min(askers, len(list)) {
-		wg.Go(func() {
-			for r := range next {
-				h.ask(ctx, r)
-			}
-		})
+		wg.Go(func() { h.work(ctx, next) })
 	}
 	for i := range list {
 		next <- &list[i]
 	}
 	close(next)
 	wg.Wait()
+}
+
+// work asks what comes until there is no more.
+func (h *hosts) work(ctx context.Context, next <-chan *reply) {
+	for r := range next {
+		h.ask(ctx, r)
+	}
 }
 
 func (h *hosts) ask(ctx context.Context, r *reply) {
