@@ -96,11 +96,23 @@ func (s *Server) newDiscovery(dir, name string, p config.Pool) *discovery {
 	if err != nil {
 		log.Warn("backends that were found before are not known", "error", err)
 	}
+	empty := p.Discover.OnFailure == "empty"
+	if s.trial {
+		last, empty = sample(), false
+	}
 	d.watcher = discover.NewWatcher(sourceFor(p), discover.Options{
-		Interval: p.Discover.Interval, Empty: p.Discover.OnFailure == "empty", Last: last, Logger: log,
+		Interval: p.Discover.Interval, Empty: empty, Last: last, Logger: log,
 		Changed: func() { s.rediscovered(name, d) },
 	})
 	return d
+}
+
+// sample stands in a check, which asks nobody, for the backends that strategies are tried on.
+func sample() []discover.Member {
+	return []discover.Member{
+		{ID: "192.0.2.1:80", Scheme: "http", Address: "192.0.2.1:80", Weight: 1}, // RFC 5737
+		{ID: "192.0.2.2:80", Scheme: "http", Address: "192.0.2.2:80", Weight: 1},
+	}
 }
 
 // known are the backends of a pool that runs, or those that were kept.

@@ -153,9 +153,14 @@ func (i *instance) need(kind, form uint32, name []byte) (slot int32, err error) 
 	return int32(len(i.attrs) - 1), nil
 }
 
-// update hands over a table, given also in the form of the frame.
+// update hands over a table, given also in the form of the frame. The guest never sees an empty one: few would
+// expect it, and nothing is asked of them while their pool has nobody.
 func (i *instance) update(s *balance.Set, table []byte) *Fault {
 	old := i.set
+	if len(s.Backends) == 0 {
+		i.set = s
+		return nil
+	}
 	i.set = s // while it takes the table in, the guest may ask for the loads of its rows
 	fault := i.pass(stepBackends, i.exports.backends, table)
 	if fault != nil {
@@ -168,8 +173,8 @@ func (i *instance) update(s *balance.Set, table []byte) *Fault {
 // any fault.
 func (i *instance) pick(r *balance.Request, d *balance.Decision) (fault *Fault) {
 	defer i.survive(stepPick, &fault)
-	if r.Pinned != nil && i.row(r.Pinned) == nil {
-		d.Verdict = balance.Abstain // it is newer than the guest's table; the fallback keeps it
+	if len(i.set.Backends) == 0 || r.Pinned != nil && i.row(r.Pinned) == nil {
+		d.Verdict = balance.Abstain // the table is empty, or older than the pin, which the fallback keeps
 		return nil
 	}
 	frame, ok := i.memory.Read(i.ptr, i.size)

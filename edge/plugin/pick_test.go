@@ -377,3 +377,28 @@ func TestAPinThatIsNewerThanTheTableIsLeftToTheFallback(t *testing.T) {
 	require.NoError(t, c.Choose(g, r, pool.Set(), &d))
 	require.Equal(t, balance.Hit, d.Outcome)
 }
+
+func TestAGuestIsAskedNothingWhileItsPoolIsEmpty(t *testing.T) {
+	h := newHost(t, plugin.Options{})
+	pool := newPool(0)
+	var heard faults
+	g := bind(t, load(t, h, wat(t, "faults")), plugin.Binding{Set: pool.Set(), Fault: heard.add})
+	trap := request()
+	trap.Header = headers{"x-mode": "a"}
+	ask := func() error {
+		var d balance.Decision
+		err := g.Pick(trap, pool.Set(), &d)
+		if err == nil {
+			require.Equal(t, balance.Abstain, d.Verdict)
+		}
+		return err
+	}
+	require.NoError(t, g.SelfTest(context.Background(), 10))
+	require.NoError(t, ask())
+	pool.Update(specs(2))
+	require.NoError(t, ask(), "nor before it was given a table")
+	require.Empty(t, heard)
+	require.NoError(t, g.Refresh(context.Background(), pool.Set()))
+	require.Error(t, ask())
+	require.Len(t, heard, 1)
+}
