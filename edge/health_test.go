@@ -240,3 +240,79 @@ func TestARecoveredBackendStartsSlowly(t *testing.T) {
 	r.restart()
 	assert.InDelta(t, .5, part(), .1, "at a start")
 }
+
+// What places keys goes by the configured weights: a slow start moves nobody who was not of the backend.
+func TestASlowStartMovesNoKeys(t *testing.T) {
+	for _, algorithm := range []string{"maglev", "ring", "rendezvous"} {
+		t.Run(algorithm, func(t *testing.T) {
+			r, sick := ward(t, "    health: { "+probing+" }\n    slow_start: 1h\n", 3)
+			r.rewrite("builtin/stateless", "builtin/consistent-hash")
+			r.rewrite("{algorithm: round_robin}", "{key: header:x-key, algorithm: "+algorithm+"}")
+			require.NoError(t, r.Reload(context.Background()))
+			c := r.client("plain")
+			owners := func() (list []string) {
+				for i := range 100 {
+					req, err := http.NewRequest("GET", r.url("plain")+"/", nil)
+					require.NoError(t, err)
+					req.Header.Set("X-Key", fmt.Sprint("key ", i))
+					list = append(list, answered(c.Do(req)))
+				}
+				return list
+			}
+			before := owners()
+			require.Len(t, unique(before), 3)
+			sick[1].Store(true)
+			r.await("b1", down)
+			for i, now := range owners() {
+				if before[i] != "b1" {
+					assert.Equal(t, before[i], now)
+				}
+			}
+			sick[1].Store(false)
+			r.await("b1", func(b admin.Backend) bool { return up(b) && b.SlowStart < .2 })
+			require.Eventually(t, func() bool { return assert.ObjectsAreEqual(before, owners()) },
+				20*time.Second, time.Millisecond, "all are back, and no other has moved")
+		})
+	}
+}
+
+func TestProbesAreWhatTheConfigurationSays(t *testing.T) {
+	for name, tt := range map[string]struct{ active, reason string }{
+		"a body that is there":  {`path: /x, body: "b1"`, ""},
+		"a body that is not":    {`path: /x, body: nope`, `/x: the body has no "nope"`},
+		"a status":              {"path: /x, status: [204]", "/x: status 200"},
+		"a host":                {"path: /host, host: shop.example.com, body: shop.example.com", ""},
+		"TCP":                   {"type: tcp", ""},
+		"gRPC, where none is":   {"type: grpc, service: shop", "/grpc.health.v1.Health/Check: "},
+		"a silent one, in time": {"path: /silent, timeout: 20ms", "/silent: no answer in time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := make(chan struct{}, 1)
+			s := backend(t, func(w http.ResponseWriter, r *http.Request) {
+				select {
+				case asked <- struct{}{}:
+				default:
+				}
+				switch r.URL.Path {
+				case "/silent":
+					<-r.Context().Done()
+				case "/host":
+					io.WriteString(w, r.Host)
+				default:
+					io.WriteString(w, "b1")
+				}
+			})
+			lines := "    strategy: s\n    health: { active: { interval: 10ms, " + tt.active + " } }\n"
+			yaml := fmt.Sprintf("      - { id: b1, url: %q }\n", s.URL)
+			r := start(t, strings.Replace(pool(yaml, "builtin/stateless", "{}"), "    strategy: s\n", lines, 1))
+			if tt.reason == "" {
+				if !strings.Contains(tt.active, "tcp") {
+					<-asked
+				}
+				r.await("b1", func(b admin.Backend) bool { return up(b) && b.ProbeError == "" })
+				return
+			}
+			r.await("b1", func(b admin.Backend) bool { return b.Down && strings.Contains(b.ProbeError, tt.reason) })
+		})
+	}
+}
