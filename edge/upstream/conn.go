@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/wedge-lb/wedge/edge/http1"
 )
@@ -26,10 +27,11 @@ type conn struct {
 	severed    atomic.Bool // Sever has closed it
 
 	born, idleSince int64
-	taken           int64 // when the exchange began
-	reused          bool  // it has served before
-	blind           bool  // what came behind the answer before was not seen
-	answered        bool  // a byte of the answer came
+	taken           int64         // when the exchange began
+	reused          bool          // it has served before
+	blind           bool          // what came behind the answer before was not seen
+	answered        bool          // a byte of the answer came
+	patience        time.Duration // for the head of the answer, from the end of the request
 	request         *http1.Request
 	answer          *http1.Response // nil = no exchange
 }

@@ -51,7 +51,7 @@ func (c canceller) Interrupt() { c.cancel() }
 
 // dial makes a connection for r in the place that was counted for it.
 func (b *backend) dial(r *http1.Request, s *Settings) (*conn, *balance.Failure) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), patient(s.ConnectTimeout, r))
 	defer cancel()
 	if !r.Abort.Attach(canceller{cancel}) {
 		b.leave()

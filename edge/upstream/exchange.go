@@ -47,7 +47,8 @@ func (c *conn) abandon() {
 
 // send writes the request, or queues it for the read of the answer, or writes the head and starts the sender.
 func (c *conn) send(r *http1.Request) *balance.Failure {
-	c.sock.readFor, c.sock.writeFor = c.settings.ResponseTimeout, c.settings.BodyTimeout
+	c.patience = patient(c.settings.ResponseTimeout, r)
+	c.sock.readFor, c.sock.writeFor = c.patience, c.settings.BodyTimeout
 	c.out = http1.AppendRequest(c.out[:0], r)
 	if r.Length == 0 || r.Buffered != nil && len(r.Buffered) <= maxWhole {
 		c.out = appendWhole(c.out, r)
@@ -126,7 +127,7 @@ func (c *conn) receive(r *http1.Request, a *http1.Response) *balance.Failure {
 
 // head reads one head and gives its length. All of it must come within the time for an answer.
 func (c *conn) head(r *http1.Request, a *http1.Response) (int, *balance.Failure) {
-	limit := c.settings.ResponseTimeout
+	limit := c.patience
 	for {
 		if buf := c.rd.Buffered(); len(buf) > 0 {
 			n, err := c.parser.Response(buf, r.Method, a)

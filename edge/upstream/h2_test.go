@@ -271,6 +271,7 @@ func TestH2AbortAndBadBody(t *testing.T) {
 	r.Length, r.Body = http1.Unknown, body
 	go func() {
 		<-arrived
+		_, _ = w.Write([]byte("x")) // so that it is being read
 		r.Abort.Abort()
 	}()
 	_, _, err := fetch(tr, b, r)

@@ -20,6 +20,7 @@ type requestBody struct {
 	reading sync.Mutex // held during each Read of src
 	state   sync.Mutex
 	over    bool
+	asked   bool  // it was read from
 	err     error // the client's fault
 	eof     bool
 }
@@ -30,7 +31,7 @@ var errBodyOver = errors.New("upstream: the exchange is over")
 func (b *requestBody) Read(p []byte) (int, error) {
 	b.reading.Lock()
 	defer b.reading.Unlock()
-	if b.isOver() {
+	if !b.ask() {
 		return 0, errBodyOver
 	}
 	n, err := b.src.Read(p)
@@ -72,10 +73,12 @@ func (b *requestBody) quiet() {
 	b.ended = nil
 }
 
-func (b *requestBody) isOver() bool {
+// ask begins a Read; false if there are to be no more.
+func (b *requestBody) ask() bool {
 	b.state.Lock()
 	defer b.state.Unlock()
-	return b.over
+	b.asked = b.asked || !b.over
+	return !b.over
 }
 
 // fault is the error of the source, nil if it gave none.
@@ -85,14 +88,15 @@ func (b *requestBody) fault() error {
 	return b.err
 }
 
-// Close is net/http's: it will not read on. A Read that waits for the client is ended.
+// Close is net/http's: it will not read on. A Read that waits for the client is ended. A body that was never read
+// is left as it is: it may be sent to another backend.
 func (b *requestBody) Close() error {
 	b.state.Lock()
-	first := !b.over
+	wanted := b.asked && !b.over
 	b.over = true
 	eof := b.eof
 	b.state.Unlock()
-	if c, ok := b.src.(io.Closer); ok && first && !eof {
+	if c, ok := b.src.(io.Closer); ok && wanted && !eof {
 		return c.Close()
 	}
 	return nil

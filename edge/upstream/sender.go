@@ -139,7 +139,7 @@ func (s *sender) mayWait() bool {
 	if !s.started {
 		return false
 	}
-	return s.stage.Load() != over || s.c.backend.t.now()-s.doneAt.Load() < int64(s.c.settings.ResponseTimeout)
+	return s.stage.Load() != over || s.c.backend.t.now()-s.doneAt.Load() < int64(s.c.patience)
 }
 
 // endTime is how long the last bytes of a body may take when the answer has been read already.

@@ -61,6 +61,14 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
+// patient is how long to wait for what d is the longest wait for, on behalf of r.
+func patient(d time.Duration, r *http1.Request) time.Duration {
+	if r.Patience > 0 {
+		return min(d, r.Patience)
+	}
+	return d
+}
+
 // sameWire tells whether connections made under s may serve under o.
 func (s *Settings) sameWire(o *Settings) bool {
 	return s.Protocol == o.Protocol && s.Announce == o.Announce && sameTLS(s.TLS, o.TLS)

@@ -45,7 +45,7 @@ func newStream(t *h2, r *http1.Request, a *http1.Response) *stream {
 		Got1xxResponse: s.inform,
 	})
 	s.ctx, s.cancel = context.WithCancel(ctx)
-	limit := t.b.settings.Load().ResponseTimeout
+	limit := patient(t.b.settings.Load().ResponseTimeout, r)
 	s.timer = time.AfterFunc(limit, s.timeUp)
 	if r.Length != 0 && !replayable(r) {
 		s.timer.Stop()

@@ -78,7 +78,7 @@ func (b *backend) wait(w *waiter, r *http1.Request, s *Settings) (*conn, *balanc
 		return nil, clientGone(false)
 	}
 	defer r.Abort.Detach()
-	timer := time.NewTimer(s.QueueTimeout)
+	timer := time.NewTimer(patient(s.QueueTimeout, r))
 	defer timer.Stop()
 	select {
 	case c := <-w.got:
