@@ -49,6 +49,8 @@ func (c control) Override(pool, backend string, change admin.Change) error {
 	switch {
 	case errors.Is(err, override.ErrFull):
 		return admin.Refused(err.Error(), "take some back; wedge overrides lists them")
+	case errors.Is(err, override.ErrNone):
+		return admin.Refused(err.Error(), "give a state or a weight as well")
 	case errors.Is(err, override.ErrDeadline):
 		return admin.Refused("the change is not taken", "give the state as well; nothing has changed",
 			admin.Fault{Place: "deadline", Message: err.Error()})

@@ -64,6 +64,11 @@ func TestAUsageErrorExitsWithTwoAndTellsTheWayOut(t *testing.T) {
 		"strategy swap":         "swap NAME --use",
 		"strategy swap x":       "--use is missing",
 		"strategy swap x --use builtin/y --options {": "not JSON",
+		"backend weight shop b0 many":                 `"many": want a number`,
+		"backend drain shop b0 --ttl 0s":              "--ttl 0s: want 1s or more",
+		"backend drain shop b0 --ttl soon":            `"soon"`,
+		"backend ready shop b0 --deadline 1s":         "unknown flag: --deadline",
+		"drain shop":                                  "drain POOL BACKEND",
 		"backend drain shop":                          "drain POOL BACKEND",
 	} {
 		r := h.run(strings.Fields(args)...)

@@ -46,6 +46,9 @@ const (
 	saveEvery  = 5 * time.Second
 )
 
+// ErrNone is when only the times are to change of an override that there is none of.
+var ErrNone = errors.New("there is no override to change")
+
 // ErrFull is when there are too many overrides for one more.
 var ErrFull = errors.New("there are 4096 overrides")
 
@@ -98,7 +101,10 @@ func (b *Book) Set(p *balance.Pool, backend string, c Change, now time.Time) err
 	if err := next.change(c, now.Round(0)); err != nil { // without the clock that stops with the process
 		return err
 	}
-	if next.empty() {
+	switch {
+	case next.empty() && c.Weight == nil:
+		return ErrNone
+	case next.empty():
 		b.dropLocked(at, p, "nothing is left of it")
 		return nil
 	}

@@ -111,6 +111,9 @@ func TestAStateBringsItsOwnTimesAndKeepsTheWeight(t *testing.T) {
 	d.set(override.Change{Weight: ptr(uint32(7))})
 	d.set(override.Change{Weight: ptr(uint32(0))})
 	assert.Empty(t, d.words(), "an override of nothing is none")
+	for _, c := range []override.Change{{TTL: time.Hour}, {Deadline: ptr(time.Minute)}} {
+		require.ErrorIs(t, d.Set(d.pool, "a", c, d.now), override.ErrNone)
+	}
 }
 
 func TestPastItsDeadlineABackendIsAsInMaintenance(t *testing.T) {
