@@ -140,6 +140,7 @@ func (s *Server) take(g *generation) bool {
 		p.pool.SetLimits(capacity(p.conf.Limits))
 		s.affinities[name] = p.affinity
 		p.affinity.Begin()
+		s.sessions.take(p)
 	}
 	for name, settings := range g.upstream {
 		s.upstream.Configure(name, settings)

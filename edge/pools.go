@@ -37,7 +37,7 @@ func (s *Server) planPools(c *config.Config, discovered map[string]*discovery) (
 			p.specs = append(p.specs, spec)
 		}
 		p.preview = p.pool.Preview(s.specs(p, discovered[name]))
-		if err := p.planAffinity(s.keys, s.affinities[name]); err != nil {
+		if err := p.planAffinity(s, s.affinities[name]); err != nil {
 			return nil, c.Fault("pools."+name+".affinity", err.Error())
 		}
 		plans[name] = p
@@ -63,9 +63,9 @@ func backendSpec(b config.Backend) (balance.Spec, error) {
 }
 
 // planAffinity makes the pool's affinity by its own secrets, or by the edge's key.
-func (p *poolPlan) planAffinity(edgeKeys *affinity.Keyring, before *affinity.Affinity) error {
+func (p *poolPlan) planAffinity(s *Server, before *affinity.Affinity) error {
 	conf := p.conf.Affinity
-	p.keys = edgeKeys
+	p.keys = s.keys
 	var secrets [][]byte
 	if !conf.Secret.IsZero() {
 		secrets = append(secrets, conf.Secret.Value())
@@ -83,9 +83,13 @@ func (p *poolPlan) planAffinity(edgeKeys *affinity.Keyring, before *affinity.Aff
 	if err != nil {
 		return err
 	}
+	carrier, err := affinity.ParseCarrier(conf.Carrier)
+	if err != nil {
+		return err
+	}
 	p.affinity, err = affinity.New(p.name, p.keys, affinity.Options{
-		Idle: conf.Idle, MaxAge: conf.MaxAge, OnUnavailable: policy, Cookie: cookie(conf.Cookie),
-		Before: before,
+		Idle: conf.Idle, MaxAge: conf.MaxAge, OnUnavailable: policy, Carrier: carrier, Cookie: cookie(conf.Cookie),
+		Header: conf.Header, Query: conf.Query, Sessions: s.sessionRules(conf.Session), Before: before,
 	})
 	return err
 }

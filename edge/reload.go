@@ -49,6 +49,7 @@ func (s *Server) reload(ctx context.Context) error {
 		g.discard()
 		return err
 	}
+	g.loadSessions()
 	if !s.replace(g) {
 		g.discard()
 		return ErrClosed
@@ -94,6 +95,7 @@ func (s *Server) replace(g *generation) bool {
 	}
 	s.changeDiscovery(watched)
 	s.dropPools(g)
+	s.sessions.retain(g)
 	s.metrics.Retain(g.mark)
 	s.changeDoors(g, old)
 	return true

@@ -38,6 +38,7 @@ type Server struct {
 	log   *slog.Logger
 
 	keys      *affinity.Keyring
+	sessions  sessionFiles
 	host      *plugin.Host
 	metrics   *observe.Metrics
 	certs     *certs.Manager
@@ -109,6 +110,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 		p.discard()
 		return nil, errors.Join(err, s.release(context.Background()))
 	}
+	p.loadSessions()
 	s.take(p)
 	s.wellness.restore()
 	return s, nil
@@ -140,6 +142,9 @@ func build(c *config.Config, o Options) (*Server, error) {
 	}
 	var err error
 	if s.keys, err = affinity.LoadKeyring(dir); err != nil {
+		return nil, err
+	}
+	if s.sessions, err = openSessionFiles(dir, s.log); err != nil {
 		return nil, err
 	}
 	if s.quic, err = loadQUICKeys(dir); err != nil {
@@ -201,6 +206,7 @@ func (s *Server) start() {
 	s.tasks.start("overrides", s.keepOverrides)
 	s.tasks.start("admin", s.admin.Serve)
 	s.tasks.start("memory", keepMemory)
+	s.tasks.start("sessions", s.keepSessions)
 	s.tasks.startLast("health state", s.wellness.keep)
 	if s.accessLog != nil {
 		s.tasks.startLast("access log", s.accessLog.Run)

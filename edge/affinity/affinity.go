@@ -36,7 +36,11 @@ type Options struct {
 	Idle          time.Duration // a pin ends when unused for so long; default 30m
 	MaxAge        time.Duration // a pin ends so long after it was made; default 24h
 	OnUnavailable Policy
-	Cookie        Cookie
+	Carrier       Carrier
+	Cookie        Cookie    // of InCookie
+	Header        string    // of InHeader and InQuery; default wedge-pin
+	Query         string    // of InQuery; default wedge_pin
+	Sessions      *Sessions // nil = tokens only
 	Before        *Affinity // of the pool so far, whose counts go on; nil = there is none
 }
 
@@ -46,9 +50,14 @@ type Affinity struct {
 	keys         []*key
 	idle, maxAge int64 // seconds
 	onLoss       Policy
-	tls, plain   carrier
+	carrier      Carrier
+	tls, plain   cookieForm
 	bare         []byte // the cookie's name without prefix, which each spelling of it contains
+	header       string
+	query        []byte
+	sessions     *sessions // nil = tokens only
 	census       *census
+	lost         *tally
 }
 
 // New makes the affinity of a pool. The error tells which option cannot be.
@@ -57,10 +66,12 @@ func New(pool string, keys *Keyring, o Options) (*Affinity, error) {
 		idle:   seconds(o.Idle, 30*time.Minute),
 		maxAge: seconds(o.MaxAge, 24*time.Hour),
 		onLoss: o.OnUnavailable,
-		census: newCensus(),
+		census: newCensus(), lost: new(tally),
 	}
 	if o.Before != nil {
-		a.census = o.Before.census
+		a.census, a.lost = o.Before.census, o.Before.lost
+	} else {
+		a.census.setWindow(time.Duration(a.idle) * time.Second)
 	}
 	for _, s := range keys.secrets {
 		a.keys = append(a.keys, newKey(s, pool))
@@ -68,29 +79,21 @@ func New(pool string, keys *Keyring, o Options) (*Affinity, error) {
 	if a.idle < 1 || a.maxAge < 1 {
 		return nil, errors.New("affinity: idle and max_age: want one second or more")
 	}
-	if err := o.Cookie.compile(a, pool); err != nil {
-		return nil, fmt.Errorf("affinity: cookie: %w", err)
+	if err := a.carry(o, pool); err != nil {
+		return nil, fmt.Errorf("affinity: %w", err)
+	}
+	if err := a.remember(o.Sessions, pool, o.Before); err != nil {
+		return nil, fmt.Errorf("affinity: session: %w", err)
 	}
 	return a, nil
 }
 
-// Begin makes a's clocks those of what outlives a configuration. It is called once a is in force.
-func (a *Affinity) Begin() { a.census.setWindow(time.Duration(a.idle) * time.Second) }
-
-// Honoured notes that the client of a valid token was served by the backend that the token names.
-func (a *Affinity) Honoured(t *Token, now time.Time) {
-	if a != nil {
-		a.census.seen(t, now)
+// Begin makes a's rules those of what outlives a configuration. It is called once a is in force.
+func (a *Affinity) Begin() {
+	a.census.setWindow(time.Duration(a.idle) * time.Second)
+	if a.sessions != nil {
+		a.sessions.table.SetOptions(a.sessions.bounds)
 	}
-}
-
-// Pins is the number of clients that are pinned to a backend: those that came back to it within the idle time,
-// estimated (see Recent). A client that was only given a token does not count yet.
-func (a *Affinity) Pins(backend string, now time.Time) int {
-	if a == nil {
-		return 0
-	}
-	return a.census.count(backend, now)
 }
 
 func seconds(d, fallback time.Duration) int64 {
@@ -108,7 +111,7 @@ func (a *Affinity) OnUnavailable() Policy {
 // FailsUnavailable tells whether the policy is Fail.
 func (a *Affinity) FailsUnavailable() bool { return a.OnUnavailable() == Fail }
 
-// Due tells whether the answer of a backend, to a request that the strategy pins, has to set the cookie: the
+// Due tells whether the answer of a backend, to a request that the strategy pins, has to tell a token: the
 // client has no valid token for it, or a quarter of the idle time has passed since the last one was made.
 // pinned is the row of the backend that t names, nil if there is none.
 func (a *Affinity) Due(t *Token, pinned, answered *balance.Backend, now time.Time) bool {
@@ -120,25 +123,21 @@ func (a *Affinity) Due(t *Token, pinned, answered *balance.Backend, now time.Tim
 	case string(t.Backend) == answered.ID:
 		return now.Unix()-int64(t.seen) >= a.idle/4
 	}
-	return a.onLoss != Borrow || pinned == nil
+	return !a.lent(pinned, answered)
 }
 
 // AppendSetCookie appends the value of the Set-Cookie field that pins the client to the backend that
 // answered. The clocks count from now, but a pin that is only refreshed keeps its age. secure tells whether
 // the client came over TLS.
 func (a *Affinity) AppendSetCookie(dst []byte, t *Token, backend string, secure bool, now time.Time) []byte {
-	issued := now
-	if t.Valid && string(t.Backend) == backend {
-		issued = time.UnixMicro(t.issued)
-	}
-	c := a.carrier(secure)
+	c := a.cookie(secure)
 	dst = append(dst, c.name...)
 	dst = append(dst, '=')
-	dst = a.Append(dst, backend, issued, now)
+	dst = a.AppendToken(dst, t, backend, now)
 	return append(dst, c.attributes...)
 }
 
-func (a *Affinity) carrier(secure bool) *carrier {
+func (a *Affinity) cookie(secure bool) *cookieForm {
 	if secure {
 		return &a.tls
 	}

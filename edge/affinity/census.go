@@ -1,6 +1,7 @@
 package affinity
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"maps"
 	"sync"
@@ -42,7 +43,9 @@ func (c *census) seen(t *Token, now time.Time) {
 	if r == nil {
 		r = c.open(string(t.Backend), now)
 	}
-	r.Add(maphash.Comparable(c.seed, t.issued), now) // a refresh keeps it, and it is not for clients to choose
+	var issued [8]byte // a refresh keeps it, and it is not for clients to choose
+	binary.BigEndian.PutUint64(issued[:], uint64(t.issued))
+	r.Add(maphash.Bytes(c.seed, issued[:]), now)
 }
 
 // open adds a backend and forgets those that nobody came to: a pool's backends may come and go.

@@ -26,8 +26,8 @@ const (
 	securePrefix = "__Secure-"
 )
 
-// A carrier is the cookie as it goes over one kind of connection.
-type carrier struct {
+// A cookieForm is the cookie as it goes over one kind of connection.
+type cookieForm struct {
 	name       []byte
 	attributes []byte // what follows the value
 }
@@ -45,11 +45,11 @@ func (c Cookie) compile(a *Affinity, pool string) error {
 	if !onTLS && name != string(a.bare) {
 		return fmt.Errorf("name %q: browsers take this prefix only with secure", name)
 	}
-	a.tls = c.carrier(name, onTLS)
+	a.tls = c.form(name, onTLS)
 	if c.Secure != nil && *c.Secure {
 		a.plain = a.tls
 	} else {
-		a.plain = c.carrier(string(a.bare), false)
+		a.plain = c.form(string(a.bare), false)
 	}
 	return nil
 }
@@ -98,7 +98,7 @@ func (c Cookie) check() error {
 	return fmt.Errorf("same_site %q: want lax, strict or none", c.SameSite)
 }
 
-func (c Cookie) carrier(name string, secure bool) carrier {
+func (c Cookie) form(name string, secure bool) cookieForm {
 	var s strings.Builder
 	fmt.Fprintf(&s, "; Path=%s", cmp.Or(c.Path, "/"))
 	if c.Domain != "" {
@@ -121,7 +121,7 @@ func (c Cookie) carrier(name string, secure bool) carrier {
 	case secure: // without Secure browsers refuse None
 		s.WriteString("; SameSite=None")
 	}
-	return carrier{[]byte(name), []byte(s.String())}
+	return cookieForm{[]byte(name), []byte(s.String())}
 }
 
 // notToken tells what a cookie's name may not have (RFC 9110, 5.6.2).

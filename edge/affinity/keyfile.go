@@ -12,7 +12,9 @@ import (
 )
 
 const (
-	keyFile   = "affinity.key"
+	keyFile        = "affinity.key"
+	sessionKeyFile = "sessions.key"
+
 	keyBytes  = 32
 	maxKeyLen = 4096 // bytes of the file
 )
@@ -21,7 +23,19 @@ const (
 // made when there is none yet. A file that is there but cannot be read as a key is an error and stays as it
 // is: another key would end every session.
 func LoadKeyring(dir string) (*Keyring, error) {
-	path := filepath.Join(dir, keyFile)
+	secret, err := loadKey(dir, keyFile)
+	if err != nil {
+		return nil, err
+	}
+	return NewKeyring(secret)
+}
+
+// LoadSessionKey gives the key that session ids are hashed under. It is kept in dir as LoadKeyring's is, apart
+// from the secrets of tokens: those are rotated, and a table cannot be hashed anew.
+func LoadSessionKey(dir string) ([]byte, error) { return loadKey(dir, sessionKeyFile) }
+
+func loadKey(dir, name string) ([]byte, error) {
+	path := filepath.Join(dir, name)
 	secret, err := readKey(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		secret, err = makeKey(dir, path)
@@ -29,7 +43,7 @@ func LoadKeyring(dir string) (*Keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("affinity key %s: %w", path, err)
 	}
-	return NewKeyring(secret)
+	return secret, nil
 }
 
 func readKey(path string) ([]byte, error) {

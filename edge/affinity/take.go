@@ -14,7 +14,7 @@ import (
 //
 // Cookies are parted by semicolons wherever they stand, as RFC 6265 has it: quotes protect nothing.
 func (a *Affinity) Take(t *Token, dst, value []byte, secure bool, now time.Time) (rest []byte, found bool) {
-	if a == nil || !bytes.Contains(value, a.bare) {
+	if a == nil || a.carrier != InCookie || !bytes.Contains(value, a.bare) {
 		return value, false
 	}
 	closed := value[len(value)-1] == ';'
@@ -53,12 +53,12 @@ func (a *Affinity) claim(t *Token, pair []byte, secure bool, now time.Time) bool
 	name, content, _ := bytes.Cut(pair, equals)
 	name, content = bytes.Trim(name, white), unquote(bytes.Trim(content, white))
 	switch string(name) {
-	case string(a.carrier(secure).name):
+	case string(a.cookie(secure).name):
 		if !t.Valid {
 			a.Check(t, content, now)
 		}
 		return true
-	case string(a.carrier(!secure).name):
+	case string(a.cookie(!secure).name):
 		return a.made(t, content)
 	}
 	return false

@@ -122,10 +122,8 @@ func (x *Exchange) prepare() {
 	}
 	x.sign(!traced)
 	q := &x.pick
-	q.Pinned, q.Timed = nil, x.timed()
-	if x.token.Valid {
-		q.Pinned = x.route.Pool.Set().Lookup(x.token.Backend)
-	}
+	q.Timed = x.timed()
+	q.Pinned, _ = x.pinned(x.route.Pool.Set())
 	q.Method, q.Scheme, q.Authority = r.Method, r.Scheme, r.Authority
 	q.Path, q.Query, q.HasQuery = r.Path, r.Query, r.HasQuery
 	q.Header, q.Protocol, q.SNI, q.Route = &r.Fields, x.Protocol, x.SNI, x.route.Name

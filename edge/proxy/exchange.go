@@ -91,6 +91,8 @@ type state struct {
 	queued   bool          // it has waited
 	replay   replay
 	token    affinity.Token
+	session  affinity.Session
+	lost     bool // the client's backend, so that another was chosen
 	backend  *balance.Backend
 	tried    []*balance.Backend
 	response http1.Response
@@ -125,6 +127,7 @@ func (x *Exchange) begin(g *Generation) {
 	}
 	x.gen, x.route, x.start, x.Ended = g, nil, x.Begun, time.Time{}
 	x.token.Reset()
+	x.lost = false
 	x.backend, x.tried = nil, x.tried[:0]
 	x.result = balance.Result{}
 	x.decision.Reset()

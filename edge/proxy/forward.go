@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/wedge-lb/wedge/edge/affinity"
 	"github.com/wedge-lb/wedge/edge/balance"
 	"github.com/wedge-lb/wedge/edge/http1"
 )
@@ -19,6 +20,7 @@ func (p *Proxy) forward(x *Exchange) {
 	if !p.place(x) {
 		return
 	}
+	x.noteLoss()
 	defer x.replay.end()
 	x.keepBody()
 	x.Request.Patience = x.route.Retry.Timeout
@@ -28,6 +30,10 @@ func (p *Proxy) forward(x *Exchange) {
 }
 
 func (p *Proxy) refuse(x *Exchange, f *balance.Failure) {
+	if f.Kind == balance.ConnectFailed && !x.expired() && x.held() {
+		p.refusePinned(x, affinity.Down)
+		return
+	}
 	status := statusOf[f.Kind]
 	switch {
 	case x.expired():
@@ -69,10 +75,8 @@ const statusClientGone = 499
 func (p *Proxy) choose(x *Exchange) (full, ok bool) {
 	set := x.route.Pool.Set()
 	x.pick.Attempt, x.pick.Excluded = 0, nil
-	if x.pinLost(set) {
-		p.problem(x, http.StatusServiceUnavailable, "pinned_backend_unavailable", retrySoon)
-		x.decision.Reset()
-		x.decision.Outcome = balance.Rejected
+	if loss, lost := x.loss(set); lost && x.route.Affinity.FailsUnavailable() {
+		p.refusePinned(x, loss)
 		return false, false
 	}
 	err := p.chooser.Choose(x.route.Picker, &x.pick, set, &x.decision)
@@ -96,12 +100,6 @@ func (p *Proxy) choose(x *Exchange) (full, ok bool) {
 }
 
 var retrySoon = http1.Field{Name: nameRetryAfter, Value: []byte("1")}
-
-// pinLost tells that the client's backend may not be used and its pool wants such requests refused.
-func (x *Exchange) pinLost(set *balance.Set) bool {
-	b := x.pick.Pinned
-	return x.token.Valid && x.route.Affinity.FailsUnavailable() && (b == nil || !set.Available(b, true))
-}
 
 // respond sends the answer that the strategy made.
 func (p *Proxy) respond(x *Exchange) {

@@ -26,7 +26,7 @@ func NewGroup(members []*Route, weights []uint64, failover []*Route) *Group {
 func (x *Exchange) follow() {
 	g := x.route.Group
 	if g == nil {
-		x.takeToken()
+		x.takePin()
 		return
 	}
 	home := x.home(g)
@@ -34,23 +34,35 @@ func (x *Exchange) follow() {
 		x.route = home
 		return
 	}
-	if home != nil {
-		x.token.Reset()
-	}
+	x.token.Reset()
 	x.route = g.share(x.pick.ClientIP)
+	x.findSession()
 }
 
-// home is the route whose pool has the client's pin, nil if none has. The tokens of all are taken out.
+// home is the route whose pool has the client's pin, nil if none has. All are asked before the tokens of any are
+// taken out: pools may share a name for what carries them.
 func (x *Exchange) home(g *Group) (home *Route) {
+	for r := range g.all {
+		x.route = r
+		if home == nil && x.findPin() {
+			home = r
+		}
+	}
+	for r := range g.all {
+		x.route = r
+		x.dropTokens()
+	}
+	return home
+}
+
+func (g *Group) all(yield func(*Route) bool) {
 	for _, list := range [2][]*Route{g.members, g.failover} {
 		for _, r := range list {
-			x.route = r
-			if x.takeToken(); home == nil && x.token.Valid {
-				home = r
+			if !yield(r) {
+				return
 			}
 		}
 	}
-	return home
 }
 
 // share is the client's pool. While it has no backend, its clients alone go to others.

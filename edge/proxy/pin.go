@@ -1,14 +1,53 @@
 package proxy
 
 import (
+	"bytes"
+	"net/http"
 	"time"
 
 	"github.com/wedge-lb/wedge/edge/affinity"
+	"github.com/wedge-lb/wedge/edge/balance"
 	"github.com/wedge-lb/wedge/edge/http1"
 )
 
-// takeToken finds the client's token and takes it out of the Cookie fields: the backend never sees it.
-func (x *Exchange) takeToken() {
+// takePin finds who the client is pinned to. A token is taken out of the request: the backend never sees it.
+func (x *Exchange) takePin() {
+	x.look(&x.token, false)
+	x.findSession()
+}
+
+// findPin is takePin but takes nothing out; it tells whether the client is pinned in the route's pool.
+func (x *Exchange) findPin() bool {
+	x.token.Reset()
+	x.look(&x.token, true)
+	x.findSession()
+	return x.token.Valid || x.session.Known
+}
+
+// dropTokens takes out what may be a token of the route's pool.
+func (x *Exchange) dropTokens() {
+	var ignored affinity.Token
+	x.look(&ignored, false)
+}
+
+func (x *Exchange) findSession() {
+	r := &x.Request
+	x.session = x.route.Affinity.FindSession(&r.Fields, r.Query, x.scratch[len(x.scratch):], x.start)
+}
+
+// look reads the client's token into t, and takes it out of the request unless it is to be kept there.
+func (x *Exchange) look(t *affinity.Token, keep bool) {
+	switch a := x.route.Affinity; a.Carrier() {
+	case affinity.InCookie:
+		x.lookInCookies(a, t, keep)
+	case affinity.InHeader:
+		x.lookInFields(a, t, keep)
+	case affinity.InQuery:
+		x.lookInQuery(a, t, keep)
+	}
+}
+
+func (x *Exchange) lookInCookies(a *affinity.Affinity, t *affinity.Token, keep bool) {
 	f := &x.Request.Fields
 	empty := false
 	for i := range *f {
@@ -17,11 +56,11 @@ func (x *Exchange) takeToken() {
 			continue
 		}
 		start := len(x.scratch)
-		rest, found := x.route.Affinity.Take(&x.token, x.scratch[start:start], field.Value, x.Secure, x.start)
-		if found {
-			field.Value = rest
+		rest, found := a.Take(t, x.scratch[start:start], field.Value, x.Secure, x.start)
+		if found && !keep {
+			x.scratch = append(x.scratch[:start], rest...) // where rest may lie already, but further on
+			field.Value = x.scratch[start:]
 			empty = empty || len(rest) == 0
-			x.scratch = append(x.scratch[:start], rest...)
 		}
 	}
 	if empty {
@@ -29,20 +68,155 @@ func (x *Exchange) takeToken() {
 	}
 }
 
-// pin adds the token of the backend that answered, where the strategy wants one and the client needs one, and
-// keeps such an answer out of shared caches.
-func (x *Exchange) pin(f http1.Fields) http1.Fields {
-	a := x.route.Affinity
-	if x.pick.Pinned != nil && x.pick.Pinned.ID == x.backend.ID {
-		a.Honoured(&x.token, x.start)
+func (x *Exchange) lookInFields(a *affinity.Affinity, t *affinity.Token, keep bool) {
+	f := &x.Request.Fields
+	value, at := f.Next(a.Header(), 0)
+	if at == 0 {
+		return
 	}
-	if !x.decision.Pin || !a.Due(&x.token, x.pick.Pinned, x.backend, x.start) {
-		return f
+	for ; at > 0; value, at = f.Next(a.Header(), at) {
+		a.TakeField(t, value, x.start)
+	}
+	if !keep {
+		f.Del(a.Header())
+	}
+}
+
+// lookInQuery takes the token also out of the address of the page that the request comes from.
+func (x *Exchange) lookInQuery(a *affinity.Affinity, t *affinity.Token, keep bool) {
+	r := &x.Request
+	query, left := r.Query, r.HasQuery
+	if r.HasQuery {
+		query, left = x.withoutParameter(a, t, r.Query)
+	}
+	if keep {
+		return
+	}
+	r.Query, r.HasQuery = query, left
+	for i := range r.Fields {
+		if field := &r.Fields[i]; http1.EqualFold(field.Name, "referer") {
+			field.Value = x.cleanReferer(a, field.Value)
+		}
+	}
+}
+
+func (x *Exchange) withoutParameter(a *affinity.Affinity, t *affinity.Token, query []byte) (rest []byte, kept bool) {
+	start := len(x.scratch)
+	rest, kept, found := a.TakeQuery(t, x.scratch[start:start], query, x.start)
+	if found {
+		x.scratch = append(x.scratch[:start], rest...)
+		rest = x.scratch[start:]
+	}
+	return rest, kept
+}
+
+func (x *Exchange) cleanReferer(a *affinity.Affinity, value []byte) []byte {
+	at := bytes.IndexByte(value, '?')
+	if at < 0 {
+		return value
+	}
+	var old affinity.Token // of a page before: it pins nobody
+	query, kept := x.withoutParameter(a, &old, value[at+1:])
+	if len(query) == len(value)-at-1 {
+		return value
 	}
 	start := len(x.scratch)
-	x.scratch = a.AppendSetCookie(x.scratch, &x.token, x.backend.ID, x.Secure, time.Now())
-	f.Add(nameSetCookie, x.scratch[start:])
-	return x.private(f)
+	x.scratch = append(x.scratch, value[:at]...)
+	if kept {
+		x.scratch = append(append(x.scratch, '?'), query...)
+	}
+	return x.scratch[start:]
+}
+
+// pinned tells whether the client is pinned, be it to a backend that is no more; b is the backend's row.
+func (x *Exchange) pinned(set *balance.Set) (b *balance.Backend, ok bool) {
+	switch {
+	case x.session.Known:
+		return set.Find(x.session.Backend), true
+	case x.token.Valid:
+		return set.Lookup(x.token.Backend), true
+	}
+	return nil, false
+}
+
+// loss tells whether the client is pinned and its backend cannot have the request.
+func (x *Exchange) loss(set *balance.Set) (l affinity.Loss, lost bool) {
+	b, ok := x.pinned(set)
+	switch {
+	case !ok:
+		return l, false
+	case b == nil:
+		return affinity.Unknown, true
+	}
+	return affinity.Down, !set.Available(b, true) || x.wasTried(b)
+}
+
+// held tells whether the client is pinned to the backend that was tried and must not be served elsewhere.
+func (x *Exchange) held() bool {
+	b, _ := x.pinned(x.route.Pool.Set())
+	return b != nil && b.ID == x.backend.ID && x.route.Affinity.FailsUnavailable()
+}
+
+// refusePinned answers a request whose backend is lost in a pool that wants such requests refused.
+func (p *Proxy) refusePinned(x *Exchange, l affinity.Loss) {
+	x.decision.Reset()
+	x.decision.Outcome = balance.Rejected
+	x.lose(l)
+	x.decided()
+	p.problem(x, http.StatusServiceUnavailable, x.decision.Reason, retrySoon)
+}
+
+// noteLoss makes the decision tell that the client's pin was lost, if it was and the strategy holds with pins.
+func (x *Exchange) noteLoss() {
+	if l, lost := x.loss(x.route.Pool.Set()); lost && x.decision.Pin {
+		x.lose(l)
+	}
+}
+
+// lose gives the decision the reason of a loss. A request counts once.
+func (x *Exchange) lose(l affinity.Loss) {
+	a := x.route.Affinity
+	if x.decision.Reason = a.Reason(l); !x.lost {
+		a.Lose(l)
+	}
+	x.lost = true
+}
+
+// pin keeps the client with the backend that answered, where the strategy wants that: by its session, or else
+// by a token that is added to the answer's fields f. What the answer begins is learnt in any case.
+func (x *Exchange) pin(f http1.Fields) http1.Fields {
+	a := x.route.Affinity
+	home := x.pick.Pinned
+	if !x.session.Known && home != nil && home.ID == x.backend.ID {
+		a.Honoured(&x.token, x.start)
+	}
+	learnt := a.Learn(&x.session, &x.response.Fields, home, x.backend, x.start)
+	switch {
+	case !x.decision.Pin:
+		return f
+	case x.session.Present:
+		a.Keep(&x.session, home, x.backend, x.start)
+		return f
+	case learnt || !a.Due(&x.token, home, x.backend, x.start):
+		return f
+	}
+	return x.private(x.tell(f))
+}
+
+// tell adds the token.
+func (x *Exchange) tell(f http1.Fields) http1.Fields {
+	a, start := x.route.Affinity, len(x.scratch)
+	if a.Carrier() == affinity.InCookie {
+		x.scratch = a.AppendSetCookie(x.scratch, &x.token, x.backend.ID, x.Secure, time.Now())
+		f.Add(nameSetCookie, x.scratch[start:])
+		return f
+	}
+	x.scratch = append(x.scratch, a.Header()...)
+	name := x.scratch[start:]
+	x.scratch = a.AppendToken(x.scratch, &x.token, x.backend.ID, time.Now())
+	f.Del(a.Header())
+	f.Add(name, x.scratch[start+len(name):])
+	return f
 }
 
 // private keeps an answer out of shared caches: Cache-Control: private, and the directives that go with it,

@@ -102,10 +102,11 @@ func (x *Exchange) idempotent() bool {
 	return false
 }
 
-// mayTry tells whether there is an attempt and a backend left.
+// mayTry tells whether there is an attempt left and a backend that the client may be served by.
 func (x *Exchange) mayTry() bool {
 	n := len(x.tried)
-	return n < int(x.route.Retry.Attempts) && n < len(x.route.Pool.Set().Backends) && !x.Abort.Aborted()
+	return n < int(x.route.Retry.Attempts) && n < len(x.route.Pool.Set().Backends) && !x.held() &&
+		!x.Abort.Aborted()
 }
 
 // next takes a backend that was not tried yet. It does not wait for room: a retry must not keep new requests
@@ -119,6 +120,7 @@ func (p *Proxy) next(x *Exchange) bool {
 		}
 		d := &x.decision
 		x.backend, d.Backend, d.Reason, d.Spares = b, b, "spare", d.Spares[at+1:]
+		x.noteLoss()
 		return true
 	}
 	x.pick.Attempt, x.pick.Excluded = uint32(len(x.tried)), x.tried
@@ -132,6 +134,7 @@ func (p *Proxy) next(x *Exchange) bool {
 	x.decision, x.another = x.another, x.decision
 	x.backend = x.decision.Backend
 	x.decided()
+	x.noteLoss()
 	return true
 }
 

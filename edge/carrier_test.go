@@ -1,0 +1,106 @@
+package edge_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// pinning is pool with affinity settings.
+func pinning(backends, strategy, options, affinity string) string {
+	settings := "    strategy: s\n    affinity: " + affinity + "\n"
+	return strings.Replace(pool(backends, strategy, options), "    strategy: s\n", settings, 1)
+}
+
+// echoes starts n backends, e0, e1, ... that tell who they are and what reached them.
+func echoes(t *testing.T, n int) string {
+	t.Helper()
+	var yaml strings.Builder
+	for i := range n {
+		s := backend(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Who", fmt.Sprint("e", i))
+			w.Header().Set("Target", r.RequestURI)
+			w.Header().Set("Saw", fmt.Sprint(r.Header))
+			w.Header().Set("Seen-Referer", r.Referer())
+		})
+		fmt.Fprintf(&yaml, "      - { id: e%d, url: %q }\n", i, s.URL)
+	}
+	return yaml.String()
+}
+
+// send sends a request without cookies; fields are names and values.
+func send(t *testing.T, r *running, c *http.Client, protocol, target string, fields ...string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequest("GET", r.url(protocol)+target, nil)
+	require.NoError(t, err)
+	for i := 0; i < len(fields); i += 2 {
+		req.Header.Add(fields[i], fields[i+1])
+	}
+	resp, err := (&http.Client{Transport: c.Transport, Timeout: c.Timeout}).Do(req)
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, resp.Body)
+	require.NoError(t, err)
+	resp.Body.Close()
+	return resp
+}
+
+// A client that keeps no cookies sends back a field.
+func TestAFieldCarriesTheToken(t *testing.T) {
+	r := start(t, pinning(echoes(t, 3), "builtin/cookie-sticky", "{}", "{ carrier: header, header: X-Pin }"))
+	for _, p := range protocols {
+		c := r.client(p)
+		for range 5 {
+			first := send(t, r, c, p, "/")
+			token, home := first.Header.Get("X-Pin"), first.Header.Get("Who")
+			require.NotEmpty(t, token, p)
+			assert.NotContains(t, first.Header, "Set-Cookie")
+			assert.Equal(t, "private", first.Header.Get("Cache-Control"))
+			for range 4 {
+				next := send(t, r, c, p, "/?a=1", "X-Pin", token, "Other", "kept")
+				assert.Equal(t, home, next.Header.Get("Who"), p)
+				assert.NotContains(t, next.Header, "X-Pin", "a valid token is not told again")
+				assert.NotContains(t, strings.ToLower(next.Header.Get("Saw")), "x-pin", "the backend does not see it")
+				assert.Contains(t, next.Header.Get("Saw"), "Other:[kept]")
+			}
+			several := send(t, r, c, p, "/", "X-Pin", "junk", "X-Pin", token, "X-Pin", "junk")
+			assert.Equal(t, home, several.Header.Get("Who"), "the first valid one counts")
+			assert.NotContains(t, several.Header.Get("Saw"), "junk", "all are taken out")
+		}
+		junk := send(t, r, c, p, "/", "X-Pin", "junk")
+		assert.NotEmpty(t, junk.Header.Get("X-Pin"))
+		assert.NotContains(t, junk.Header.Get("Saw"), "junk")
+	}
+}
+
+// A client that can set neither cookies nor fields puts the token into its links.
+func TestAURLParameterCarriesTheToken(t *testing.T) {
+	r := start(t, pinning(echoes(t, 3), "builtin/cookie-sticky", "{}", "{ carrier: query }"))
+	for _, p := range protocols {
+		c := r.client(p)
+		first := send(t, r, c, p, "/x?a=1")
+		token, home := first.Header.Get("Wedge-Pin"), first.Header.Get("Who")
+		require.NotEmpty(t, token, p)
+		assert.Equal(t, "private", first.Header.Get("Cache-Control"))
+		for query, left := range map[string]string{
+			"?wedge_pin=" + token:                                      "",
+			"?a=1&wedge_pin=" + token + "&b=2":                         "?a=1&b=2",
+			"?wedge_pin=" + token + "&a=%2f+&&b":                       "?a=%2f+&&b",
+			"?a=1&wedge_pin=junk&b&wedge_pin=" + token + "&wedge_pin=": "?a=1&b",
+		} {
+			next := send(t, r, c, p, "/x"+query, "Referer", "https://localhost/y"+query)
+			assert.Equal(t, home, next.Header.Get("Who"), "%s %s", p, query)
+			assert.Equal(t, "/x"+left, next.Header.Get("Target"), p)
+			assert.Equal(t, "https://localhost/y"+left, next.Header.Get("Seen-Referer"))
+			assert.NotContains(t, next.Header, "Wedge-Pin")
+		}
+		other := send(t, r, c, p, "/x?xwedge_pin=1&wedge_pinx=2&WEDGE_PIN=3", "Referer", "https://localhost/y?z=%41")
+		assert.Equal(t, "/x?xwedge_pin=1&wedge_pinx=2&WEDGE_PIN=3", other.Header.Get("Target"))
+		assert.Equal(t, "https://localhost/y?z=%41", other.Header.Get("Seen-Referer"))
+	}
+	assert.NotContains(t, r.log.String(), "wedge_pin=A", "nor does the access log have it")
+}
