@@ -26,7 +26,7 @@ func check(c *sdk.Config) error {
 		}
 	}
 	if c.Has("learn") {
-		return errors.New("option learn: this version does not learn sessions from responses; leave it out")
+		return errors.New("option learn: set pools.NAME.affinity.session.learn of the pool, which keeps the sessions")
 	}
 	return nil
 }

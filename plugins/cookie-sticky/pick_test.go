@@ -108,7 +108,7 @@ func TestTheApplicationsSessionDecides(t *testing.T) {
 func TestOptionsThatAreWrong(t *testing.T) {
 	const forms = "want token, cookie:NAME, header:NAME or query:NAME"
 	const balancers = "round_robin, random, p2c, least_load, least_latency"
-	const learn = "option learn: this version does not learn sessions from responses; leave it out"
+	const learn = "option learn: set pools.NAME.affinity.session.learn of the pool, which keeps the sessions"
 	for options, want := range map[string]string{
 		`{"source": "cookie"}`:     `option source: "cookie": ` + forms,
 		`{"source": "query"}`:      `option source: "query": ` + forms,
