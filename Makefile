@@ -5,7 +5,7 @@ PLUGINS  := $(notdir $(patsubst %/,%,$(dir $(wildcard plugins/*/main.go))))
 WASM     := $(PLUGINS:%=plugins/dist/%.wasm)
 SOURCES  := $(shell find cmd edge plugins sdk -name '*.go' 2>/dev/null) go.mod go.sum
 
-.PHONY: build run test race fuzz bench microbench lint check plugins tidy soak tools clean
+.PHONY: build run test race fuzz bench microbench lint check plugins tidy soak tools toolchains guests clean
 
 build: bin/wedge
 
@@ -62,6 +62,17 @@ soak: build
 tools:
 	apt-get update
 	apt-get install -y --no-install-recommends curl chromium ngtcp2-client nginx-light haproxy nghttp2-client wabt
+
+# Compilers of the example guests in C, Rust and AssemblyScript: from Debian's packages, and from npm into
+# the folder that needs it (node 20 or later must be there). Tests use them where they are.
+toolchains:
+	apt-get update
+	apt-get install -y --no-install-recommends clang lld rustc libstd-rust-dev-wasm32
+	cd examples/assemblyscript-sticky && npm ci --ignore-scripts --no-audit --no-fund
+
+# The binaries of those guests, made anew and recorded.
+guests:
+	$(GO) test -count=1 -run TestBinariesAreWhatTheirSourcesMake ./examples -update
 
 clean:
 	rm -rf bin $(WASM)
