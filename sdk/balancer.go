@@ -11,7 +11,7 @@ type Balancer interface {
 
 // BalancerNames lists what NewBalancer knows.
 func BalancerNames() []string {
-	return []string{"round_robin", "random", "p2c", "least_load", "least_latency"}
+	return []string{"round_robin", "random", "p2c", "least_load", "least_latency", "least_utilization"}
 }
 
 // NewBalancer makes a Balancer by its name, the value of an option.
@@ -27,6 +27,8 @@ func NewBalancer(option, name string) (Balancer, error) {
 		return &LeastLoad{}, nil
 	case "least_latency":
 		return &LeastLatency{}, nil
+	case "least_utilization":
+		return &LeastUtilization{}, nil
 	}
 	return nil, OneOf(option, name, BalancerNames()...)
 }

@@ -188,6 +188,42 @@ func TestLatencyDecides(t *testing.T) {
 	assert.Equal(t, map[string]int{"b-000": 50}, repeat(t, h, 50))
 }
 
+func TestUtilizationDecides(t *testing.T) {
+	for name, tt := range map[string]struct {
+		weights []uint32
+		busy    []int // in parts per million; -1 = not reported
+		load    []int
+		want    map[string]bool
+	}{
+		"the freer one":            {[]uint32{1, 1}, []int{900_000, 200_000}, []int{0, 9}, map[string]bool{"b-001": true}},
+		"for its weight":           {[]uint32{4, 1}, []int{800_000, 250_000}, []int{9, 0}, map[string]bool{"b-000": true}},
+		"over what it can do":      {[]uint32{1, 1}, []int{1_000_000_000, 1_500_000}, nil, map[string]bool{"b-001": true}},
+		"load if one is not known": {[]uint32{1, 1}, []int{100_000, -1}, []int{5, 1}, map[string]bool{"b-001": true}},
+		"load if none is known":    {[]uint32{1, 1}, []int{-1, -1}, []int{1, 5}, map[string]bool{"b-000": true}},
+		"load if they are equal":   {[]uint32{1, 1}, []int{500_000, 500_000}, []int{5, 1}, map[string]bool{"b-001": true}},
+		"both if all is equal":     {[]uint32{1, 1}, []int{0, 0}, nil, map[string]bool{"b-000": true, "b-001": true}},
+	} {
+		list := even(2)
+		for i := range list {
+			list[i].Weight = tt.weights[i]
+		}
+		h := balancing(t, "least_utilization", list...)
+		for i, id := range []string{"b-000", "b-001"} {
+			if tt.busy[i] >= 0 {
+				h.Utilization[id] = tt.busy[i]
+			}
+			if tt.load != nil {
+				h.InFlight[id] = tt.load[i]
+			}
+		}
+		got := map[string]bool{}
+		for range 200 {
+			got[h.Pick(sdktest.Request{}).Backend] = true
+		}
+		assert.Equal(t, tt.want, got, name)
+	}
+}
+
 func TestABackendWithoutLatencyIsTriedWhileIdle(t *testing.T) {
 	h := balancing(t, "least_latency", even(2)...)
 	h.Latency["b-000"] = time.Millisecond
@@ -200,7 +236,7 @@ func TestABackendWithoutLatencyIsTriedWhileIdle(t *testing.T) {
 func TestUnknownNamesAreToldWithTheKnown(t *testing.T) {
 	_, err := sdk.NewBalancer("first_pick", "fastest")
 	assert.EqualError(t, err,
-		`option first_pick: "fastest": want one of round_robin, random, p2c, least_load, least_latency`)
+		`option first_pick: "fastest": want one of round_robin, random, p2c, least_load, least_latency, least_utilization`)
 	_, err = sdk.NewPlacer("algorithm", "md5")
 	assert.EqualError(t, err, `option algorithm: "md5": want one of maglev, ring, rendezvous`)
 }

@@ -30,6 +30,14 @@ type Load = abi.Load
 // costs little more than InFlight of one.
 func (h Host) Loads(list []Load) { h.loads(list) }
 
+// Utilization is the moving average of what a backend reports of its load, in parts per million of
+// what it can do; it may be over a million. ok is false if it reported nothing of late, or the table does not
+// have the row.
+func (h Host) Utilization(backend int) (ppm int, ok bool) {
+	n := h.utilization(uint32(backend))
+	return int(n), n >= 0
+}
+
 // Random is 64 random bits, seeded by the host. Rand makes many out of one.
 func (h Host) Random() uint64 { return uint64(h.random()) }
 

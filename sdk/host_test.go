@@ -20,6 +20,12 @@ func TestAStrategyMayAskTheHost(t *testing.T) {
 		assert.Equal(t, 7, r.InFlight(1))
 		assert.Equal(t, 0, r.InFlight(9), "no such row")
 		assert.Equal(t, 3*time.Millisecond, r.Latency(0))
+		ppm, told := r.Utilization(1)
+		assert.Equal(t, []any{250_000, true}, []any{ppm, told})
+		for _, b := range []int{0, 9} {
+			_, told = r.Utilization(b)
+			assert.False(t, told, b)
+		}
 		list := []sdk.Load{{Backend: 1}, {Backend: 9}, {Backend: 0}}
 		r.Loads(list)
 		assert.Equal(t, []sdk.Load{
@@ -47,6 +53,7 @@ func TestAStrategyMayAskTheHost(t *testing.T) {
 		return sdk.Abstain()
 	}}, even(2)...)
 	h.InFlight["b-001"], h.Latency["b-000"] = 7, 3*time.Millisecond
+	h.Utilization["b-001"] = 250_000
 	h.Pick(sdktest.Request{})
 	assert.True(t, asked)
 	assert.Equal(t, []string{"hello"}, h.Logs)
@@ -72,6 +79,8 @@ func TestAHostThatAnswersNothing(t *testing.T) {
 		assert.Zero(t, r.InFlight(0))
 		assert.Zero(t, r.Latency(0))
 		r.Loads([]sdk.Load{{}})
+		_, told := r.Utilization(0)
+		assert.False(t, told)
 		assert.Zero(t, r.Random())
 		assert.Zero(t, r.CounterAdd(1, 1))
 		_, ok := r.StoreGet("a", nil)

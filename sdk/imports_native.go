@@ -5,7 +5,7 @@ package sdk
 import "github.com/wedge-lb/wedge/sdk/abi"
 
 // Imports answers for the host when a strategy runs natively; package sdktest fills it in.
-// A nil field does nothing and answers zero (StoreGet: absent). Slices are valid for the call.
+// A nil field does nothing and answers zero (StoreGet: absent; Utilization: none). Slices are valid for the call.
 type Imports struct {
 	Need        func(kind uint32, name string, form uint32) int32
 	Fail        func(text string)
@@ -13,6 +13,7 @@ type Imports struct {
 	InFlight    func(backend uint32) int32
 	Latency     func(backend uint32) int64
 	Loads       func(list []abi.Load)
+	Utilization func(backend uint32) int32
 	Random      func() int64
 	Now         func() int64
 	CounterAdd  func(counter uint32, delta int64) int64
@@ -72,6 +73,13 @@ func (m imports) loads(list []abi.Load) {
 	if m.in.Loads != nil {
 		m.in.Loads(list)
 	}
+}
+
+func (m imports) utilization(backend uint32) int32 {
+	if m.in.Utilization == nil {
+		return abi.NoUtilization
+	}
+	return m.in.Utilization(backend)
 }
 
 func (m imports) random() int64 {

@@ -35,6 +35,10 @@ func wedgeLatency(backend uint32) int64
 //go:noescape
 func wedgeLoads(list unsafe.Pointer, n uint32)
 
+//go:wasmimport wedge utilization
+//go:noescape
+func wedgeUtilization(backend uint32) int32
+
 //go:wasmimport wedge random
 //go:noescape
 func wedgeRandom() int64
@@ -76,6 +80,7 @@ func (imports) fail(text string)                                 { wedgeFail(tex
 func (imports) log(level uint32, text string)                    { wedgeLog(level, text) }
 func (imports) inFlight(backend uint32) int32                    { return wedgeInFlight(backend) }
 func (imports) latency(backend uint32) int64                     { return wedgeLatency(backend) }
+func (imports) utilization(backend uint32) int32                 { return wedgeUtilization(backend) }
 func (imports) random() int64                                    { return wedgeRandom() }
 func (imports) now() int64                                       { return wedgeNow() }
 func (imports) spare(backend uint32)                             { wedgeSpare(backend) }

@@ -71,8 +71,9 @@ func (b *Backend) Load() *Load { return b.load }
 type Load struct {
 	inFlight atomic.Int64
 	begun    atomic.Uint64
-	latency  atomic.Int64 // moving average of time to the response head, ns
-	_        [40]byte     // a backend's counters stay on a cache line of their own
+	latency  atomic.Int64  // moving average of time to the response head, ns
+	report   atomic.Uint64 // of its utilization; see fresh
+	_        [32]byte      // a backend's counters stay on a cache line of their own
 }
 
 // InFlight is the number of requests in progress, streams included until they end.

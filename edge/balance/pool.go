@@ -14,6 +14,7 @@ type Pool struct {
 	name    string
 	current atomic.Pointer[Set]
 	gate    atomic.Pointer[Gate] // nil until the pool has limits
+	reports atomic.Bool          // what backends report of their load is wanted
 	budget  Budget
 	// observer hears of every attempt; nil = nobody.
 	observer atomic.Pointer[ResultFunc]

@@ -250,10 +250,10 @@ func (g *Gate) reexamine() {
 	if len(s.open) == 0 {
 		g.wakeAllLocked(&g.queue.anywhere)
 	}
+	g.grantLocked(nil)
 	for over := g.queue.length - g.bounds.Load().Queue; over > 0; over-- {
 		g.wakeLocked(g.queue.latest(), ErrQueueFull)
 	}
-	g.grantLocked(nil)
 }
 
 // wakeAllLocked has a line choose anew.

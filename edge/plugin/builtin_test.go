@@ -18,13 +18,14 @@ import (
 
 // builtins are strategies and options that the other tests of this file go through.
 var builtins = map[string]struct{ plugin, options string }{
-	"round_robin":   {"stateless", `{"algorithm":"round_robin"}`},
-	"p2c":           {"stateless", `{"algorithm":"p2c"}`},
-	"least_latency": {"stateless", `{"algorithm":"least_latency"}`},
-	"ip-affinity":   {"ip-affinity", `{}`},
-	"cookie-sticky": {"cookie-sticky", `{"source":"cookie:sid"}`},
-	"maglev":        {"consistent-hash", `{"key":["client_ip"],"algorithm":"maglev"}`},
-	"ring, bounded": {"consistent-hash", `{"key":["client_ip"],"algorithm":"ring","bounded_load":1.25}`},
+	"round_robin":       {"stateless", `{"algorithm":"round_robin"}`},
+	"p2c":               {"stateless", `{"algorithm":"p2c"}`},
+	"least_latency":     {"stateless", `{"algorithm":"least_latency"}`},
+	"least_utilization": {"stateless", `{"algorithm":"least_utilization"}`},
+	"ip-affinity":       {"ip-affinity", `{}`},
+	"cookie-sticky":     {"cookie-sticky", `{"source":"cookie:sid"}`},
+	"maglev":            {"consistent-hash", `{"key":["client_ip"],"algorithm":"maglev"}`},
+	"ring, bounded":     {"consistent-hash", `{"key":["client_ip"],"algorithm":"ring","bounded_load":1.25}`},
 }
 
 // clients are requests of different clients.

@@ -39,13 +39,14 @@ func (f memoryCall) Call(ctx context.Context, mod api.Module, stack []uint64) {
 // hostCalls and memoryCalls serve the imports, by name.
 func hostCalls() map[string]hostCall {
 	return map[string]hostCall{
-		abi.ImportInFlight:   (*instance).hostInFlight,
-		abi.ImportLatency:    (*instance).hostLatency,
-		abi.ImportLoads:      (*instance).hostLoads,
-		abi.ImportRandom:     (*instance).hostRandom,
-		abi.ImportNow:        (*instance).hostNow,
-		abi.ImportCounterAdd: (*instance).hostCounterAdd,
-		abi.ImportSpare:      (*instance).hostSpare,
+		abi.ImportInFlight:    (*instance).hostInFlight,
+		abi.ImportLatency:     (*instance).hostLatency,
+		abi.ImportLoads:       (*instance).hostLoads,
+		abi.ImportUtilization: (*instance).hostUtilization,
+		abi.ImportRandom:      (*instance).hostRandom,
+		abi.ImportNow:         (*instance).hostNow,
+		abi.ImportCounterAdd:  (*instance).hostCounterAdd,
+		abi.ImportSpare:       (*instance).hostSpare,
 	}
 }
 
@@ -116,6 +117,18 @@ func (i *instance) hostLatency(stack []uint64) {
 		n = int64(b.Load().Latency())
 	}
 	stack[0] = uint64(n)
+}
+
+// hostUtilization gives -1 for what is not known. That it was asked is what makes the edge read reports.
+func (i *instance) hostUtilization(stack []uint64) {
+	n := int32(-1)
+	if b := i.backend(uint32(stack[0])); b != nil {
+		b.Pool.WantReports()
+		if ppm, ok := b.Load().Utilization(i.guests.module.host.opt.Now()); ok {
+			n = ppm
+		}
+	}
+	stack[0] = uint64(uint32(n))
 }
 
 // hostLoads uses the memory that the instance keeps: asking for it would be a good part of its cost.

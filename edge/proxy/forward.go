@@ -138,6 +138,7 @@ func (p *Proxy) try(x *Exchange) (again bool) {
 		x.result.Status = x.response.Status
 		x.result.Head = time.Since(start)
 		b.Load().Answered(x.result.Head)
+		x.hear(b, start.Add(x.result.Head))
 	} else {
 		x.result.Kind = failure.Kind
 		b.Metrics.Failed(x.Shard, failure.Kind.String())
@@ -162,6 +163,21 @@ func (p *Proxy) try(x *Exchange) (again bool) {
 		x.replay.rewind()
 	}
 	return again
+}
+
+// hear takes what the backend reports of its load out of the answer: it is about the inside.
+func (x *Exchange) hear(b *balance.Backend, now time.Time) {
+	f := &x.response.Fields
+	value, ok := f.Get(balance.ReportName)
+	if !ok {
+		return
+	}
+	if x.route.Pool.WantsReports() {
+		if u, ok := balance.ParseReport(value); ok {
+			b.Load().Reported(u, now)
+		}
+	}
+	f.Del(balance.ReportName)
 }
 
 // failureOf is err as what the balancing knows; nil for nil.

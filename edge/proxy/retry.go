@@ -21,8 +21,6 @@ const (
 	On504
 )
 
-const onAnswers = On500 | On502 | On503 | On504
-
 // Retry says when a request that got no good answer is sent to another backend: only before the head of an
 // answer has been sent to the client, only to one that was not tried yet, the strategy's spares first, and
 // only within the pool's budget. The zero value never does.

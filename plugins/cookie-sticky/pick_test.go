@@ -107,7 +107,7 @@ func TestTheApplicationsSessionDecides(t *testing.T) {
 
 func TestOptionsThatAreWrong(t *testing.T) {
 	const forms = "want token, cookie:NAME, header:NAME or query:NAME"
-	const balancers = "round_robin, random, p2c, least_load, least_latency"
+	const balancers = "round_robin, random, p2c, least_load, least_latency, least_utilization"
 	const learn = "option learn: set pools.NAME.affinity.session.learn of the pool, which keeps the sessions"
 	for options, want := range map[string]string{
 		`{"source": "cookie"}`:     `option source: "cookie": ` + forms,

@@ -114,7 +114,7 @@ func TestARuleWithoutABackendFallsThrough(t *testing.T) {
 }
 
 func TestOptionsThatAreWrong(t *testing.T) {
-	const balancers = "round_robin, random, p2c, least_load, least_latency"
+	const balancers = "round_robin, random, p2c, least_load, least_latency, least_utilization"
 	for options, want := range map[string]string{
 		`{"algorithm": "fastest"}`:   `option algorithm: "fastest": want one of ` + balancers,
 		`{"algoritm": "p2c"}`:        "option algoritm: unknown; known are algorithm, prefer",

@@ -35,7 +35,8 @@ const (
 
 // Results of imports.
 const (
-	StoreAbsent int32 = -1 // store_get: there is no such key
-	StoreOK     int32 = 0  // store_put: stored; anything else is a refusal
-	NeedRefused int32 = -1 // need: not granted, unknown, or one too many
+	NoUtilization int32 = -1 // utilization: not known
+	StoreAbsent   int32 = -1 // store_get: there is no such key
+	StoreOK       int32 = 0  // store_put: stored; anything else is a refusal
+	NeedRefused   int32 = -1 // need: not granted, unknown, or one too many
 )

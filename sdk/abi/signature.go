@@ -31,6 +31,7 @@ const (
 	ImportInFlight    = "inflight"
 	ImportLatency     = "latency"
 	ImportLoads       = "loads"
+	ImportUtilization = "utilization"
 	ImportRandom      = "random"
 	ImportNow         = "now"
 	ImportCounterAdd  = "counter_add"
@@ -96,6 +97,7 @@ func Imports() []Func {
 		{Name: ImportInFlight, Params: i32s(1), Results: i32s(1)},
 		{Name: ImportLatency, Params: i32s(1), Results: i64},
 		{Name: ImportLoads, Params: i32s(2)},
+		{Name: ImportUtilization, Params: i32s(1), Results: i32s(1)},
 		{Name: ImportRandom, Results: i64},
 		{Name: ImportNow, Results: i64},
 		{Name: ImportCounterAdd, Params: []ValueType{I32, I64}, Results: i64},

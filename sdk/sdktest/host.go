@@ -14,11 +14,13 @@ import (
 type Host struct {
 	InFlight map[string]int           // requests in flight, by backend id
 	Latency  map[string]time.Duration // moving average, by backend id; 0 = none yet
-	Now      time.Time                // the clock; it stands still
-	Counters [abi.MaxCounters]int64
-	Store    map[string][]byte // times to live are not acted on
-	Logs     []string          // lines the strategy wrote
-	Refuse   []string          // attributes that are not granted, as in "cookie:session"
+	// Utilization is what backends report, in parts per million, by backend id; absent = nothing.
+	Utilization map[string]int
+	Now         time.Time // the clock; it stands still
+	Counters    [abi.MaxCounters]int64
+	Store       map[string][]byte // times to live are not acted on
+	Logs        []string          // lines the strategy wrote
+	Refuse      []string          // attributes that are not granted, as in "cookie:session"
 
 	guest    *sdk.Guest
 	rand     sdk.Rand
@@ -26,6 +28,7 @@ type Host struct {
 	table    []Backend
 	loads    []int32 // InFlight by row, for calls
 	slow     []int64 // Latency by row
+	full     []int32 // Utilization by row
 	version  uint32
 	setup    bool // inside of Configure
 	failed   string
@@ -35,7 +38,8 @@ type Host struct {
 // NewHost is a host for s, with an empty pool, an idle clock at 2026 and random seed 1.
 func NewHost(s sdk.Strategy) *Host {
 	h := &Host{
-		InFlight: map[string]int{}, Latency: map[string]time.Duration{}, Store: map[string][]byte{},
+		InFlight: map[string]int{}, Latency: map[string]time.Duration{},
+		Utilization: map[string]int{}, Store: map[string][]byte{},
 		Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), rand: sdk.NewRand(1),
 	}
 	h.guest = sdk.NewGuest(s, h.imports())
@@ -65,7 +69,7 @@ func (h *Host) Needs() []string {
 func (h *Host) SetBackends(list ...Backend) error {
 	h.version++
 	h.table = sorted(list)
-	h.loads, h.slow = make([]int32, len(list)), make([]int64, len(list))
+	h.loads, h.slow, h.full = make([]int32, len(list)), make([]int64, len(list)), make([]int32, len(list))
 	h.refresh()
 	return h.outcome("backends", h.guest.Backends(h.write(tableFrame(h.version, h.table))))
 }
@@ -103,6 +107,10 @@ func (h *Host) index(id string) int {
 func (h *Host) refresh() {
 	for i, b := range h.table {
 		h.loads[i], h.slow[i] = int32(h.InFlight[b.ID]), int64(h.Latency[b.ID])
+		h.full[i] = abi.NoUtilization
+		if ppm, ok := h.Utilization[b.ID]; ok {
+			h.full[i] = int32(ppm)
+		}
 	}
 }
 

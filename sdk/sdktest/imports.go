@@ -17,6 +17,7 @@ func (h *Host) imports() *sdk.Imports {
 		InFlight:    func(backend uint32) int32 { return row(h.loads, backend) },
 		Latency:     func(backend uint32) int64 { return row(h.slow, backend) },
 		Loads:       h.fill,
+		Utilization: h.utilization,
 		Random:      func() int64 { return int64(h.rand.Uint64()) },
 		Now:         func() int64 { return h.Now.UnixNano() },
 		CounterAdd:  h.counterAdd,
@@ -62,6 +63,13 @@ func (h *Host) fill(list []abi.Load) {
 			l.InFlight, l.Latency = h.loads[l.Backend], h.slow[l.Backend]
 		}
 	}
+}
+
+func (h *Host) utilization(backend uint32) int32 {
+	if int(backend) >= len(h.full) {
+		return abi.NoUtilization
+	}
+	return h.full[backend]
 }
 
 func (h *Host) counterAdd(counter uint32, delta int64) int64 {

@@ -37,10 +37,11 @@ func (o *observer) Pick(r *sdk.Request) sdk.Decision {
 	var val [16]byte
 	var loads [2]sdk.Load
 	r.Loads(loads[:])
+	_, told := r.Utilization(0)
 	if _, ok := r.StoreGet("path", val[:]); !ok {
 		r.StorePut("path", path, time.Minute)
 	}
-	if o.failed || r.Now().Unix() == 0 || r.Latency(0) > time.Hour || r.InFlight(0) > 1_000 {
+	if o.failed || told || r.Now().Unix() == 0 || r.Latency(0) > time.Hour || r.InFlight(0) > 1_000 {
 		r.StoreDelete("path")
 		r.Log(2, "busy")
 		return r.Respond(503, "text/plain", []byte("busy"))
