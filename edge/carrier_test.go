@@ -1,11 +1,15 @@
 package edge_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -103,4 +107,62 @@ func TestAURLParameterCarriesTheToken(t *testing.T) {
 		assert.Equal(t, "https://localhost/y?z=%41", other.Header.Get("Seen-Referer"))
 	}
 	assert.NotContains(t, r.log.String(), "wedge_pin=A", "nor does the access log have it")
+}
+
+func TestTokensSurviveKeyRotationOnEveryCarrier(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"one": strings.Repeat("1", 32), "two": strings.Repeat("2", 32)} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	one, two := `"${file:`+dir+`/one}"`, `"${file:`+dir+`/two}"`
+	for carrier, field := range map[string]string{"cookie": "Set-Cookie", "header": "Wedge-Pin", "query": "Wedge-Pin"} {
+		settings := fmt.Sprintf("{ carrier: %s, secrets: [%s] }", carrier, one)
+		r := start(t, pinning(echoes(t, 3), "builtin/cookie-sticky", "{}", settings))
+		home := map[[2]string]string{} // by protocol and token
+		for _, p := range protocols {
+			for range 5 {
+				resp := send(t, r, r.client(p), p, "/")
+				token, _, _ := strings.Cut(resp.Header.Get(field), ";")
+				home[[2]string{p, token}] = resp.Header.Get("Who")
+			}
+		}
+		r.rewrite("["+one, "["+two+", "+one)
+		require.NoError(t, r.Reload(context.Background()))
+		for at, backend := range home {
+			target, fields := "/", []string{"Cookie", at[1]}
+			switch carrier {
+			case "header":
+				fields[0] = "Wedge-Pin"
+			case "query":
+				target, fields = "/?wedge_pin="+at[1], nil
+			}
+			resp := send(t, r, r.client(at[0]), at[0], target, fields...)
+			assert.Equal(t, backend, resp.Header.Get("Who"), "%s over %s", carrier, at[0])
+			assert.Empty(t, resp.Header.Get(field), "the old key verifies")
+		}
+	}
+}
+
+// The edge checks the clocks itself: what a client keeps for longer is of no use to it.
+func TestTokensEndByTheClocksOfThePool(t *testing.T) {
+	for _, clock := range []string{"idle: 1s", "max_age: 1s"} {
+		settings := "{ carrier: header, " + clock + " }"
+		r := start(t, pinning(echoes(t, 2), "builtin/cookie-sticky", "{}", settings))
+		tokens := map[string]string{}
+		began := time.Now()
+		for _, p := range protocols {
+			tokens[p] = send(t, r, r.client(p), p, "/").Header.Get("Wedge-Pin")
+		}
+		for _, p := range protocols {
+			client := r.client(p)
+			require.Eventually(t, func() bool {
+				before := strings.Count(r.log.String(), `"outcome":"`)
+				send(t, r, client, p, "/", "Wedge-Pin", tokens[p])
+				lines := func() []string { return strings.Split(r.log.String(), `"outcome":"`)[1:] }
+				require.Eventually(t, func() bool { return len(lines()) > before }, 5*time.Second, time.Millisecond)
+				return strings.HasPrefix(lines()[before], "new")
+			}, 10*time.Second, 50*time.Millisecond, "%s over %s", clock, p)
+		}
+		assert.GreaterOrEqual(t, time.Since(began), time.Second)
+	}
 }

@@ -62,8 +62,8 @@ func (f *sessionFiles) path(pool string) string {
 	return filepath.Join(f.dir, "pool-"+url.PathEscape(pool))
 }
 
-// loadSessions reads the tables that g has and the Server has not. What cannot be read is set aside: sessions are
-// lost by that, but no request.
+// loadSessions reads the tables that g has and the Server has not. What cannot be read is set aside: sessions
+// are lost by that, but no request.
 func (g *generation) loadSessions() {
 	for name, p := range g.pools {
 		if p.affinity.HasSessions() && !p.affinity.SharesSessions(g.server.affinities[name]) {
@@ -92,8 +92,8 @@ func (f *sessionFiles) load(pool string, a *affinity.Affinity) {
 	f.log.Warn("sessions not read: the pool begins without", "pool", pool, "file", aside, "error", err)
 }
 
-// take makes p's table one that is saved, unless it has none. A Server that only checks never runs the loop that
-// saves.
+// take makes p's table one that is saved, unless it has none. A Server that only checks never runs the loop
+// that saves.
 func (f *sessionFiles) take(p *poolPlan) {
 	if c := p.conf.Affinity.Session; c != nil {
 		f.set(p.name, &tableFile{p.affinity, c.SaveEvery, time.Now().Add(c.SaveEvery)})
@@ -104,7 +104,8 @@ func (f *sessionFiles) take(p *poolPlan) {
 	}
 }
 
-// retain forgets the tables, and removes the files, of pools that g does not have or that have no sessions there.
+// retain forgets the tables, and removes the files, of pools that g does not have or that have no sessions
+// there.
 func (f *sessionFiles) retain(g *generation) {
 	f.files.Lock()
 	defer f.files.Unlock()

@@ -37,8 +37,8 @@ const (
 
 // reserved are fields that mean something else.
 var reserved = []string{
-	"authorization", "cache-control", "connection", "content-encoding", "content-length", "content-type", "cookie",
-	"date", "expect", "forwarded", "host", "keep-alive", "location", "origin", "proxy-authorization", "range",
+	"authorization", "cache-control", "connection", "content-encoding", "content-length", "content-type",
+	"cookie", "date", "expect", "forwarded", "host", "keep-alive", "location", "origin", "proxy-authorization", "range",
 	"referer", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "vary", "via", "x-request-id",
 }
 
@@ -88,9 +88,9 @@ func (a *Affinity) TakeField(t *Token, value []byte, now time.Time) {
 }
 
 // TakeQuery looks for the pool's parameter in a query, checks what it carries into t, and gives the query
-// without it; the other parameters stay byte by byte and in order. The first valid token of several counts. If
-// found is false, rest is query itself; else it is written to dst[:0] (which may be query[:0]), and kept tells
-// whether any parameter is left. It allocates only if dst lacks room.
+// without it; the other parameters stay byte by byte and in order. The first valid token of several counts.
+// If found is false, rest is query itself; else it is written to dst[:0] (which may be query[:0]), and kept
+// tells whether any parameter is left. It allocates only if dst lacks room.
 func (a *Affinity) TakeQuery(t *Token, dst, query []byte, now time.Time) (rest []byte, kept, found bool) {
 	if a == nil || a.carrier != InQuery {
 		return query, true, false

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A census tells how many clients came back to each backend of a pool by its tokens. It outlives configurations.
-// It is safe for concurrent use.
+// A census tells how many clients came back to each backend of a pool by its tokens. It outlives
+// configurations. It is safe for concurrent use.
 type census struct {
 	seed   maphash.Seed
 	recent atomic.Pointer[map[string]*Recent] // by backend id; never changed once it is stored
@@ -36,8 +36,8 @@ func (c *census) setWindow(d time.Duration) {
 	}
 }
 
-// seen notes that the client of a token was served by the token's backend. It allocates only for a backend's first
-// client and when half of the window has passed.
+// seen notes that the client of a token was served by the token's backend. It allocates only for a backend's
+// first client and when half of the window has passed.
 func (c *census) seen(t *Token, now time.Time) {
 	r := (*c.recent.Load())[string(t.Backend)]
 	if r == nil {

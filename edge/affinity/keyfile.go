@@ -30,8 +30,8 @@ func LoadKeyring(dir string) (*Keyring, error) {
 	return NewKeyring(secret)
 }
 
-// LoadSessionKey gives the key that session ids are hashed under. It is kept in dir as LoadKeyring's is, apart
-// from the secrets of tokens: those are rotated, and a table cannot be hashed anew.
+// LoadSessionKey gives the key that session ids are hashed under. It is kept in dir as LoadKeyring's is,
+// apart from the secrets of tokens: those are rotated, and a table cannot be hashed anew.
 func LoadSessionKey(dir string) ([]byte, error) { return loadKey(dir, sessionKeyFile) }
 
 func loadKey(dir, name string) ([]byte, error) {

@@ -32,7 +32,8 @@ func (a *Affinity) Lose(l Loss) { a.lost[a.onLoss][l].Add(1) }
 // Reason is what the log says of a loss.
 func (a *Affinity) Reason(l Loss) string { return lossReasons[a.onLoss][l] }
 
-// EachLoss gives how often clients lost their backends: action is repin, borrow or fail, cause unknown or down.
+// EachLoss gives how often clients lost their backends: action is repin, borrow or fail, cause unknown or
+// down.
 func (a *Affinity) EachLoss(emit func(action, cause string, n uint64)) {
 	for l, cause := range lossNames {
 		repinned := a.lost[Repin][l].Load()
@@ -53,9 +54,9 @@ func (a *Affinity) Honoured(t *Token, now time.Time) {
 	}
 }
 
-// Pins is the number of clients that are pinned to a backend: those that came back to it with a token within the
-// idle time, estimated (see Recent), and the sessions of the table. A client that was only given a token does
-// not count yet.
+// Pins is the number of clients that are pinned to a backend: those that came back to it with a token within
+// the idle time, estimated (see Recent), and the sessions of the table. A client that was only given a token
+// does not count yet.
 func (a *Affinity) Pins(backend string, now time.Time) int {
 	if a == nil {
 		return 0

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// A Recent estimates how many distinct clients were seen within a time: each client that was seen within it is
-// counted, and none that was not seen for half as long again. It is within about 5 % of the truth for many
-// clients and exact but for luck for a few (HyperLogLog with linear counting below its range, Flajolet et al.,
-// 2007). It takes 1.5 KiB at most. It is safe for concurrent use without a lock.
+// A Recent estimates how many distinct clients were seen within a time: each client that was seen within it
+// is counted, and none that was not seen for half as long again. It is within about 5 % of the truth for many
+// clients and exact but for luck for a few (HyperLogLog with linear counting below its range, Flajolet et
+// al., 2007). It takes 1.5 KiB at most. It is safe for concurrent use without a lock.
 type Recent struct {
 	half    atomic.Int64 // ns
 	current atomic.Pointer[spans]
@@ -26,7 +26,8 @@ func NewRecent(window time.Duration) *Recent {
 // SetWindow changes the time, from the next turn of half of it on.
 func (r *Recent) SetWindow(window time.Duration) { r.half.Store(int64(max(window/2, 1))) }
 
-// Add notes a client, by a hash whose bits are all of use. It allocates only when half of the time has passed.
+// Add notes a client, by a hash whose bits are all of use. It allocates only when half of the time has
+// passed.
 func (r *Recent) Add(hash uint64, now time.Time) { r.at(now).sketch[0].add(hash) }
 
 // Estimate is the number of clients.

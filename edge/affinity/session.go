@@ -47,7 +47,8 @@ func (a *Affinity) remember(o *Sessions, pool string, before *Affinity) error {
 	s := &sessions{
 		key: [16]byte(derive(o.Key, "session id", pool)), owner: [16]byte(derive(o.Key, "session table", pool)),
 		bounds: store.TableOptions{
-			Entries: o.Entries, Idle: time.Duration(a.idle) * time.Second, MaxAge: time.Duration(a.maxAge) * time.Second,
+			Entries: o.Entries,
+			Idle:    time.Duration(a.idle) * time.Second, MaxAge: time.Duration(a.maxAge) * time.Second,
 		},
 	}
 	if s.bounds.Entries <= 0 {
@@ -92,7 +93,8 @@ type Session struct {
 
 // FindSession looks for the session of a request. scratch is memory for a while. It allocates only if scratch
 // lacks room for the id.
-func (a *Affinity) FindSession(fields balance.RepeatedHeader, query, scratch []byte, now time.Time) (s Session) {
+func (a *Affinity) FindSession(
+	fields balance.RepeatedHeader, query, scratch []byte, now time.Time) (s Session) {
 	if a == nil || a.sessions == nil {
 		return s
 	}
@@ -190,8 +192,8 @@ func (a *Affinity) lent(pinned, answered *balance.Backend) bool {
 }
 
 // Learn notes the sessions that a response begins, and tells whether there are any.
-func (a *Affinity) Learn(s *Session, f balance.RepeatedHeader, pinned, answered *balance.Backend, now time.Time) (
-	found bool) {
+func (a *Affinity) Learn(
+	s *Session, f balance.RepeatedHeader, pinned, answered *balance.Backend, now time.Time) (found bool) {
 	if a == nil || a.sessions == nil {
 		return false
 	}

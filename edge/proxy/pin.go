@@ -100,7 +100,8 @@ func (x *Exchange) lookInQuery(a *affinity.Affinity, t *affinity.Token, keep boo
 	}
 }
 
-func (x *Exchange) withoutParameter(a *affinity.Affinity, t *affinity.Token, query []byte) (rest []byte, kept bool) {
+func (x *Exchange) withoutParameter(
+	a *affinity.Affinity, t *affinity.Token, query []byte) (rest []byte, kept bool) {
 	start := len(x.scratch)
 	rest, kept, found := a.TakeQuery(t, x.scratch[start:start], query, x.start)
 	if found {
@@ -166,7 +167,8 @@ func (p *Proxy) refusePinned(x *Exchange, l affinity.Loss) {
 	p.problem(x, http.StatusServiceUnavailable, x.decision.Reason, retrySoon)
 }
 
-// noteLoss makes the decision tell that the client's pin was lost, if it was and the strategy holds with pins.
+// noteLoss makes the decision tell that the client's pin was lost, if it was and the strategy holds with
+// pins.
 func (x *Exchange) noteLoss() {
 	if l, lost := x.loss(x.route.Pool.Set()); lost && x.decision.Pin {
 		x.lose(l)

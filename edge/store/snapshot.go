@@ -16,9 +16,9 @@ import (
 
 // A snapshot is, big-endian:
 //
-//	magic 8 | version 4 | owner 16 | parts | 0 4 | texts 4 | texts × (length 2, text) | SHA-256 of all before 32
+//	magic 8 | version 4 | owner 16 | parts | 0 4 | texts 4 | texts × (length 2, text) | sum 32
 //
-// where a part is: entries 4 | entries × (key 16, made 4, seen 4, text 4).
+// where the sum is SHA-256 of all before it and a part is: entries 4 | entries × (key 16, made 4, seen 4, text 4).
 const (
 	magic           = "wedgetab"
 	snapshotVersion = 1
@@ -113,9 +113,9 @@ func (s *summed) end() error {
 	return s.out.Flush()
 }
 
-// ReadSnapshot adds the entries of a snapshot that have not expired. It is ErrForeign, and nothing is added, if
-// the snapshot is not of this owner; any other error means that it is not whole. A time that is ahead of now
-// counts as now. Memory is taken only for what has been read.
+// ReadSnapshot adds the entries of a snapshot that have not expired. It is ErrForeign, and nothing is added,
+// if the snapshot is not of this owner; any other error means that it is not whole. A time that is ahead of
+// now counts as now. Memory is taken only for what has been read.
 func (t *Table) ReadSnapshot(r io.Reader, owner [16]byte, now time.Time) error {
 	in := &checked{in: bufio.NewReaderSize(r, 64<<10), sum: sha256.New()}
 	rows, texts, err := in.snapshot(owner)

@@ -10,14 +10,14 @@ type Key [16]byte
 
 // TableOptions are the bounds of a Table.
 type TableOptions struct {
-	Entries int           // at most; of a full table the one unused for longest goes (of its shard, if there are many)
+	Entries int           // at most; of a full table (of its shard, if many) the one unused for longest goes
 	Idle    time.Duration // an entry ends when unused for so long
 	MaxAge  time.Duration // an entry ends so long after it was made
 }
 
 // A Table is a bounded map from keys to one of few texts. Entries expire by two clocks, in whole seconds. An
-// entry costs about 50 bytes, 100 while the table grows. It is safe for concurrent use; its locks are those of
-// shards.
+// entry costs about 50 bytes, 100 while the table grows. It is safe for concurrent use; its locks are those
+// of shards.
 type Table struct {
 	entries      atomic.Int64
 	idle, maxAge atomic.Int64 // seconds
@@ -148,8 +148,8 @@ func (t *Table) Delete(k Key) {
 	}
 }
 
-// Sweep drops what is too much or has been unused for too long. What is too old although it was used goes when
-// it is met.
+// Sweep drops what is too much or has been unused for too long. What is too old although it was used goes
+// when it is met.
 func (t *Table) Sweep(now time.Time) {
 	for i := range t.shards {
 		s := &t.shards[i]

@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// texts keeps each text of a Table once. Places are handed out and looked up under the lock of a shard, so that
-// prune, which holds them all, can change them.
+// texts keeps each text of a Table once. Places are handed out and looked up under the lock of a shard, so
+// that prune, which holds them all, can change them.
 type texts struct {
 	list atomic.Pointer[[]string] // by place; what is stored is never changed
 
