@@ -189,8 +189,12 @@ func TestEachFaultOfABackendHasItsStatusAndReachesNobodyElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sick, well := newFaulty(t, "b0"), newFaulty(t, "b1")
+			patience := "300ms"
+			if tt.status == 200 {
+				patience = "10s"
+			}
 			r := start(t, withPool("    health: { passive: { connect_errors: 0 } }\n"+
-				"    upstream: { response_timeout: 300ms }\n", sick, well))
+				"    upstream: { response_timeout: "+patience+" }\n", sick, well))
 			var sent atomic.Int64
 			ask := func(c *http.Client, url string) (int, string, string) {
 				mark := fmt.Sprintf("m%d", sent.Add(1))
