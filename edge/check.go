@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 
 	"github.com/wedge-lb/wedge/edge/config"
+	"github.com/wedge-lb/wedge/edge/plugin"
 )
 
 // Check tells every fault of c that can be found without serving: plugins are compiled and configured with their
@@ -25,6 +27,7 @@ func Check(ctx context.Context, c *config.Config) (err error) {
 		return err
 	}
 	s.trial = true
+	s.library = plugin.ReadLibrary(filepath.Join(string(c.StateDir), library))
 	g, err := s.plan(ctx, &trial)
 	if err == nil {
 		g.discard()

@@ -173,13 +173,13 @@ func (s *Server) describeStrategy(name string) admin.Strategy {
 
 func (c control) Swap(ctx context.Context, name string, r admin.Swap) (admin.Strategy, error) {
 	s := c.s
-	request := SwapRequest{Use: r.Use, Module: r.Module, Options: r.Options}
+	request := SwapRequest{Use: r.Use, Module: r.Module, Options: r.Options, Signature: r.Signature}
 	if request.Module == nil && filepath.IsAbs(r.Use) {
-		data, err := module(r.Use, r.Use)
+		file, err := uploadedFile(r.Use)
 		if err != nil {
 			return admin.Strategy{}, admin.Refused("the plugin cannot be read", nothingChanged, faults(err)...)
 		}
-		request.Module = data
+		request.Module, request.Signature = file.wasm, file.signature
 	}
 	err := s.Swap(ctx, name, request)
 	switch {

@@ -13,7 +13,7 @@ type Options struct {
 	Version string       // of the command, for metrics
 	// Load reads the configuration again for Reload; nil = Reload is refused.
 	Load func() (*config.Config, error)
-	// PluginCache keeps compiled plugins; default: plugins in the state directory.
+	// PluginCache keeps compiled plugins; default: compiled in the state directory.
 	PluginCache string
 	// Access is where the access log goes instead of what the configuration says.
 	Access io.Writer

@@ -40,6 +40,7 @@ type Server struct {
 	keys      *affinity.Keyring
 	sessions  sessionFiles
 	host      *plugin.Host
+	library   *plugin.Library
 	metrics   *observe.Metrics
 	certs     *certs.Manager
 	upstream  *upstream.Transport
@@ -138,9 +139,12 @@ func build(c *config.Config, o Options) (*Server, error) {
 	})
 	cache := o.PluginCache
 	if cache == "" {
-		cache = filepath.Join(dir, "plugins")
+		cache = filepath.Join(dir, "compiled")
 	}
 	var err error
+	if s.library, err = plugin.OpenLibrary(filepath.Join(dir, library), 0); err != nil {
+		return nil, err
+	}
 	if s.keys, err = affinity.LoadKeyring(dir); err != nil {
 		return nil, err
 	}

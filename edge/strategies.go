@@ -5,19 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
-	"strings"
 
 	"github.com/wedge-lb/wedge/edge/config"
 	"github.com/wedge-lb/wedge/edge/strategy"
-	"github.com/wedge-lb/wedge/plugins"
 )
 
 const builtin = "builtin/"
-
-// maxModule bounds a plugin file; the host checks what is in it.
-const maxModule = 16 << 20
 
 // strategy is the named one: that which serves, or one that is being planned.
 func (s *Server) strategy(name string) *strategy.Strategy {
@@ -57,6 +51,9 @@ func (s *Server) planStrategies(ctx context.Context, c *config.Config, pools map
 func (s *Server) planStrategy(ctx context.Context, c *config.Config, name string, targets []strategy.Target) (
 	*strategy.Candidate, error) {
 	spec, err := s.specOf(c, name)
+	if errors.As(err, new(config.Fault)) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, c.Fault("strategies."+name+".use", err.Error())
 	}
@@ -71,14 +68,20 @@ func (s *Server) planStrategy(ctx context.Context, c *config.Config, name string
 func strategyTargets(c *config.Config, pools map[string]*poolPlan) map[string][]strategy.Target {
 	targets := map[string][]strategy.Target{}
 	seen := map[config.Target]bool{}
+	add := func(t config.Target) {
+		if t.Strategy != config.Fallback && !seen[t] {
+			seen[t] = true
+			p := pools[t.Pool]
+			targets[t.Strategy] = append(targets[t.Strategy], strategy.Target{Pool: p.pool, Set: p.preview})
+		}
+	}
 	for _, site := range c.Sites {
 		for _, r := range site.Routes {
 			shared, failover := c.Targets(r)
 			for _, t := range slices.Concat(shared, failover) {
-				if t.Strategy != config.Fallback && !seen[t] {
-					seen[t] = true
-					p := pools[t.Pool]
-					targets[t.Strategy] = append(targets[t.Strategy], strategy.Target{Pool: p.pool, Set: p.preview})
+				add(t)
+				for _, relief := range c.Reliefs(t.Strategy) {
+					add(config.Target{Pool: t.Pool, Strategy: relief})
 				}
 			}
 		}
@@ -103,11 +106,7 @@ func (s *Server) specOf(c *config.Config, name string) (strategy.Spec, error) {
 	if kept, ok := s.swapped[name]; ok && sameStrategy(s.conf, c, name) {
 		return kept, nil
 	}
-	file := ""
-	if p, ok := c.Plugins[conf.Use]; ok {
-		file = string(p.Source)
-	}
-	wasm, err := module(conf.Use, file)
+	wasm, err := s.module(c, conf.Use)
 	return strategy.Spec{
 		Use: conf.Use, Wasm: wasm, Options: conf.Options, Grants: conf.Grants, Memory: int64(conf.Limits.Memory),
 	}, err
@@ -117,29 +116,6 @@ func (s *Server) specOf(c *config.Config, name string) (strategy.Spec, error) {
 func sameStrategy(a, b *config.Config, name string) bool {
 	x, y := a.Strategies[name], b.Strategies[name]
 	return fmt.Sprintf("%+v", x) == fmt.Sprintf("%+v", y) && a.Plugins[x.Use] == b.Plugins[y.Use]
-}
-
-// module reads a plugin: a built-in by its name, or a file.
-func module(use, file string) ([]byte, error) {
-	if name, ok := strings.CutPrefix(use, builtin); ok {
-		return plugins.Builtin(name)
-	}
-	if file == "" {
-		return nil, fmt.Errorf("plugin %q: no such built-in, plugin of the configuration or file; "+
-			"built in are %s%s", use, builtin, strings.Join(plugins.Names(), ", "+builtin))
-	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return nil, fmt.Errorf("plugin %s: %w", use, err)
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxModule {
-		return nil, fmt.Errorf("plugin %s: %s is not a file of at most %d bytes", use, file, maxModule)
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("plugin %s: %w", use, err)
-	}
-	return data, nil
 }
 
 // strategyDeps are what strategies work with.
@@ -165,6 +141,8 @@ type SwapRequest struct {
 	Use     string // builtin/NAME, a plugin of the configuration, or how to call Module
 	Module  []byte // the plugin itself; nil = what Use names
 	Options []byte // JSON; nil = the options that serve, if the plugin stays the same, else {}
+
+	Signature []byte // of Module, 64 bytes; nil = it has none
 }
 
 // Swap puts another plugin or other options into service for a strategy while requests flow. When it fails,
@@ -182,11 +160,14 @@ func (s *Server) Swap(ctx context.Context, name string, r SwapRequest) error {
 	}
 	spec := strategy.Spec{Use: r.Use, Wasm: r.Module, Options: r.Options,
 		Grants: conf.Grants, Memory: int64(conf.Limits.Memory)}
+	var err error
 	if spec.Wasm == nil {
-		var err error
-		if spec.Wasm, err = module(r.Use, string(s.conf.Plugins[r.Use].Source)); err != nil {
-			return err
-		}
+		spec.Wasm, err = s.module(s.conf, r.Use)
+	} else {
+		err = s.vouched(name, r)
+	}
+	if err != nil {
+		return err
 	}
 	if spec.Options == nil {
 		spec.Options = s.optionsOf(name, r.Use)

@@ -33,7 +33,7 @@ var binary, compiled string
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "wedge-cmd-")
 	if err == nil {
-		binary, compiled = filepath.Join(dir, "wedge"), filepath.Join(dir, "plugins")
+		binary, compiled = filepath.Join(dir, "wedge"), filepath.Join(dir, "compiled")
 		err = errors.Join(build(binary), os.Mkdir(compiled, 0o700))
 	}
 	code := 1
@@ -95,7 +95,7 @@ func (h *home) write(name, text string) {
 func (h *home) state(name string) {
 	h.t.Helper()
 	require.NoError(h.t, os.MkdirAll(h.path(name), 0o700))
-	require.NoError(h.t, os.Symlink(compiled, h.path(name+"/plugins")))
+	require.NoError(h.t, os.Symlink(compiled, h.path(name+"/compiled")))
 }
 
 // command is the binary with those arguments, in h and without this process's environment.

@@ -3,9 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -15,8 +19,11 @@ import (
 	"github.com/wedge-lb/wedge/edge/admin"
 )
 
-// maxModule bounds a plugin file; the edge checks what is in it.
-const maxModule = 16 << 20
+// What is read of a plugin's file at most, which the edge checks, and of a signature's.
+const (
+	maxModule    = 16 << 20
+	maxSignature = 1 << 10
+)
 
 func strategyCommand() *cobra.Command {
 	c := &cobra.Command{
@@ -30,7 +37,7 @@ func strategyCommand() *cobra.Command {
 
 func swapCommand() *cobra.Command {
 	var f adminFlags
-	var use, options string
+	var use, options, signature string
 	c := &cobra.Command{
 		Use:   "swap NAME --use FILE_OR_BUILTIN [--options JSON]",
 		Short: "Replace what a strategy runs; a plugin that fails a step leaves the running one untouched",
@@ -38,7 +45,7 @@ func swapCommand() *cobra.Command {
 			"  wedge strategy swap spread --use ./tenant.wasm --options '{\"header\":\"x-tenant-id\"}'",
 		Args: exactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			swap, err := swapOf(use, options)
+			swap, err := swapOf(use, options, signature)
 			if err != nil {
 				return err
 			}
@@ -57,11 +64,13 @@ func swapCommand() *cobra.Command {
 	c.Flags().StringVar(&use, "use", "", "builtin/NAME, a plugin of the configuration, or a .wasm file")
 	c.Flags().StringVar(&options, "options", "",
 		"the strategy's options as JSON (default: those it has, or none)")
+	c.Flags().StringVar(&signature, "signature", "",
+		"the .wasm file's Ed25519 signature (default: the file with .sig behind its name, if there is one)")
 	return c
 }
 
 // swapOf reads the file that use names, if it does: the edge need not see the caller's files.
-func swapOf(use, options string) (admin.Swap, error) {
+func swapOf(use, options, signature string) (admin.Swap, error) {
 	swap := admin.Swap{Use: use}
 	if use == "" {
 		return swap, usageError{fmt.Errorf("--use is missing: builtin/NAME, a plugin's name or a .wasm file")}
@@ -75,16 +84,48 @@ func swapOf(use, options string) (admin.Swap, error) {
 	if !strings.HasSuffix(use, ".wasm") && !strings.HasPrefix(use, ".") && !strings.HasPrefix(use, "/") {
 		return swap, nil
 	}
-	file, err := os.Open(use)
-	if err != nil {
+	var err error
+	if swap.Module, err = readAtMost(use, maxModule); err != nil {
 		return swap, fmt.Errorf("--use: %w", err)
 	}
-	defer file.Close()
-	swap.Module, err = io.ReadAll(io.LimitReader(file, maxModule+1))
-	if err == nil && len(swap.Module) > maxModule {
-		err = fmt.Errorf("--use %s: larger than %d bytes", use, maxModule)
-	}
+	swap.Signature, err = signatureOf(use, signature)
 	return swap, err
+}
+
+// signatureOf reads a module's signature: from the file that is named, or else from that beside it, if there is one.
+func signatureOf(module, file string) ([]byte, error) {
+	beside := file == ""
+	if beside {
+		file = module + ".sig"
+	}
+	data, err := readAtMost(file, maxSignature)
+	if beside && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--signature: %w", err)
+	}
+	if len(data) == ed25519.SignatureSize {
+		return data, nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(data)))
+	if err != nil || len(raw) != ed25519.SignatureSize {
+		return nil, fmt.Errorf("--signature %s: want %d bytes, or their base64", file, ed25519.SignatureSize)
+	}
+	return raw, nil
+}
+
+func readAtMost(name string, limit int64) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("%s: larger than %d bytes", name, limit)
+	}
+	return data, err
 }
 
 func strategyStatusCommand() *cobra.Command {

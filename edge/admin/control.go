@@ -110,6 +110,8 @@ type Swap struct {
 	Use     string          `json:"use"`
 	Options json.RawMessage `json:"options,omitempty"` // none = those it has
 	Module  []byte          `json:"module,omitempty"`  // base64 in JSON
+
+	Signature []byte `json:"signature,omitempty"` // of Module by Ed25519, 64 bytes, base64 in JSON
 }
 
 // Pool is one pool and its backends.

@@ -24,6 +24,7 @@ func (d *decoder) check(c *Config) {
 	k.admin()
 	k.tls()
 	k.lists()
+	k.plugins()
 	for _, name := range slices.Sorted(maps.Keys(c.Strategies)) {
 		if name == Fallback {
 			k.refuse("strategies."+name, "the name stands for the edge's own choice; give the strategy another")
@@ -31,6 +32,7 @@ func (d *decoder) check(c *Config) {
 		}
 		k.strategy("strategies."+name, c.Strategies[name])
 	}
+	k.reliefs()
 	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
 		k.pool("pools."+name, c.Pools[name])
 	}
@@ -191,37 +193,4 @@ func isToken(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// Builtins returns the names of the strategies that come with the edge, used as
-// builtin/NAME.
-func Builtins() []string {
-	return []string{"consistent-hash", "cookie-sticky", "ip-affinity", "stateless"}
-}
-
-func (k *checker) strategy(path string, s Strategy) {
-	if name, builtin := strings.CutPrefix(s.Use, "builtin/"); builtin {
-		if !slices.Contains(Builtins(), name) {
-			k.refuse(path+".use", "no built-in strategy %q%s", s.Use, suggest(s.Use, usable(nil)))
-		}
-	} else if _, ok := k.c.Plugins[s.Use]; !ok && !k.faulty["plugins"] && k.given(path+".use") {
-		k.refuse(path+".use", "no plugin %q%s", s.Use, suggest(s.Use, usable(k.c.Plugins)))
-	}
-	for i, g := range s.Grants {
-		kind, name, _ := strings.Cut(g, ":")
-		lower := kind == "cookie" || (kind == "header" && strings.ToLower(name) == name)
-		if !lower || !isToken(name) {
-			k.refuse(fmt.Sprintf("%s.grants[%d]", path, i), "want header:NAME in lower case or cookie:NAME")
-		}
-	}
-	k.distinct(path+".grants", s.Grants)
-}
-
-// usable returns what a strategy may use.
-func usable(plugins map[string]Plugin) []string {
-	names := slices.Collect(maps.Keys(plugins))
-	for _, b := range Builtins() {
-		names = append(names, "builtin/"+b)
-	}
-	return names
 }
