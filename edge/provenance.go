@@ -95,13 +95,11 @@ func readModule(file, signature string, wanted bool) (m signed, err error) {
 		signature = file + signatureSuffix
 	}
 	data, err := readFile(signature, maxKey)
-	if err == nil {
-		m.signature, err = plugin.ParseSignature(data)
-	}
 	if err != nil {
 		return m, fmt.Errorf("signature: %w", err)
 	}
-	return m, nil
+	m.signature, err = plugin.ParseSignature(data)
+	return m, err
 }
 
 // readFile reads a regular file of at most limit bytes.

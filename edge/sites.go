@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/wedge-lb/wedge/edge/balance"
 	"github.com/wedge-lb/wedge/edge/certs"
 	"github.com/wedge-lb/wedge/edge/config"
 	"github.com/wedge-lb/wedge/edge/listen"
+	"github.com/wedge-lb/wedge/edge/observe"
 	"github.com/wedge-lb/wedge/edge/proxy"
 	"github.com/wedge-lb/wedge/edge/route"
 )
@@ -75,8 +77,24 @@ func (s *Server) target(c *config.Config, site config.Site, r config.Route, n in
 	if strategy != config.Fallback {
 		handle := s.strategy(strategy).Picker(p.pool)
 		t.Picker, t.Observer = handle, handle
+		if reliefs := c.Reliefs(strategy); len(reliefs) > 0 {
+			relay := handle.RelievedBy(s.relief(reliefs, p.pool))
+			t.Picker, t.Observer, t.Reliefs = relay, relay, map[string]*observe.Strategy{}
+			for _, name := range reliefs {
+				t.Reliefs[name] = s.metrics.Strategy(name)
+			}
+		}
 	}
 	return t
+}
+
+// relief is who decides for a pool while another strategy cannot: the first of names, and behind it the others.
+func (s *Server) relief(names []string, pool *balance.Pool) balance.Picker {
+	handle := s.strategy(names[0]).Picker(pool)
+	if len(names) == 1 {
+		return handle
+	}
+	return handle.RelievedBy(s.relief(names[1:], pool))
 }
 
 func siteName(s config.Site) string { return s.Hosts[0] }

@@ -25,24 +25,60 @@ type Blamed interface {
 	BadPick()
 }
 
-// Choose fills d with p's choice, or with the fallback's if p is nil, abstains or fails. A backend that is full is
-// passed over, unless the request is pinned to it. The error is nil, ErrNoBackend or ErrFull, with which
-// d.Backend is the one that the request is pinned to and should wait for; nil = it may wait for any.
+// A Relieved is a Picker with another behind it, which is asked for the requests that the first faults at.
+type Relieved interface {
+	Relief() Picker // nil = none
+}
+
+// OnFault is the Reason of a choice that a Relief made.
+const OnFault = "on_fault"
+
+// Choose fills d with p's choice, or with its relief's if p fails, or with the fallback's if there is neither or
+// they abstain. A backend that is full is passed over, unless the request is pinned to it. The error is nil,
+// ErrNoBackend or ErrFull, with which d.Backend is the one that the request is pinned to and should wait for; nil =
+// it may wait for any.
 func (c *Chooser) Choose(p Picker, r *Request, s *Set, d *Decision) error {
 	d.Reset()
-	if p != nil {
-		if stands, err := c.ask(p, r, s, d); stands || err != nil {
+	if p == nil {
+		return c.fallback(r, s, d)
+	}
+	stands, err := c.ask(p, r, s, d)
+	if stands || err != nil {
+		return err
+	}
+	for p = relief(p, d); p != nil; p = relief(p, d) {
+		spent := d.Elapsed
+		d.Reset()
+		stands, err = c.ask(p, r, s, d)
+		if d.Elapsed += spent; stands && d.Reason != full {
+			d.Reason = OnFault
+		}
+		if stands || err != nil {
 			return err
 		}
 	}
 	return c.fallback(r, s, d)
 }
 
+// relief is who is to be asked after p, whose choice did not stand.
+func relief(p Picker, d *Decision) Picker {
+	if r, ok := p.(Relieved); ok && (d.Reason == faulted || d.Reason == badPick) {
+		return r.Relief()
+	}
+	return nil
+}
+
+// The reasons why a picker's choice is none.
+const (
+	faulted = "fault"
+	badPick = "bad_pick"
+)
+
 // ask is true if d holds a choice that stands.
 func (c *Chooser) ask(p Picker, r *Request, s *Set, d *Decision) (bool, error) {
 	err := c.pick(p, r, s, d)
 	if err != nil {
-		d.Reason, d.Pin = "fault", false
+		d.Reason, d.Pin = faulted, false
 		return false, nil
 	}
 	switch d.Verdict {
@@ -104,7 +140,7 @@ func accept(p Picker, r *Request, s *Set, d *Decision) bool {
 		if blamed, ok := p.(Blamed); ok && !stale {
 			blamed.BadPick()
 		}
-		d.Reason, d.Pin = "bad_pick", d.Pin && stale // the wish for a pin holds; who it is for has left
+		d.Reason, d.Pin = badPick, d.Pin && stale // the wish for a pin holds; who it is for has left
 		return false
 	}
 	d.Backend = b

@@ -342,3 +342,47 @@ func BenchmarkFallback(b *testing.B) {
 		})
 	}
 }
+
+// relieved is a picker with another behind it.
+type relieved struct {
+	pickerFunc
+	by balance.Picker
+}
+
+func (r *relieved) Relief() balance.Picker { return r.by }
+
+func TestWhoIsAskedAfterAFault(t *testing.T) {
+	p := newPool(1, 1, 1)
+	first := func(_ *balance.Request, s *balance.Set, d *balance.Decision) error {
+		d.Backend, d.Strategy = s.Row(1), "relief"
+		return nil
+	}
+	fault := func(*balance.Request, *balance.Set, *balance.Decision) error { return errors.New("trap") }
+	astray := func(_ *balance.Request, _ *balance.Set, d *balance.Decision) error { d.Pin = true; return nil }
+	abstains := func(_ *balance.Request, _ *balance.Set, d *balance.Decision) error {
+		d.Verdict = balance.Abstain
+		return nil
+	}
+	for name, tt := range map[string]struct {
+		main, relief func(*balance.Request, *balance.Set, *balance.Decision) error
+		reason, who  string
+	}{
+		"a fault":               {fault, first, balance.OnFault, "relief"},
+		"a bad pick":            {astray, first, balance.OnFault, "relief"},
+		"both fault":            {fault, fault, "fault", ""},
+		"who abstains is sound": {abstains, first, "abstained", ""},
+		"the relief abstains":   {fault, abstains, "abstained", ""},
+		"nothing wrong":         {first, fault, "chosen", "relief"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			last := &relieved{pickerFunc: pickerFunc{pick: tt.relief}}
+			picker := &relieved{pickerFunc{pick: tt.main}, last}
+			var d balance.Decision
+			require.NoError(t, newChooser().Choose(picker, &balance.Request{}, p.Set(), &d))
+			assert.Equal(t, tt.reason, d.Reason)
+			assert.Equal(t, tt.who, d.Strategy)
+			assert.False(t, d.Pin)
+			require.NotNil(t, d.Backend)
+		})
+	}
+}

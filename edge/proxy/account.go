@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wedge-lb/wedge/edge/balance"
 	"github.com/wedge-lb/wedge/edge/http1"
 	"github.com/wedge-lb/wedge/edge/observe"
 )
@@ -50,8 +51,14 @@ func (x *Exchange) timed() bool {
 	return x.gen.Log != nil || x.turn%sample == 0
 }
 
-// decided counts the decision.
+// decided counts the decision. What a relief decided is its own, and a fallback to the strategy that could not.
 func (x *Exchange) decided() {
+	if x.decision.Reason == balance.OnFault {
+		relief := x.route.Reliefs[x.decision.Strategy]
+		relief.Decided(x.Shard, x.decision.Outcome.String(), x.decision.Elapsed)
+		x.route.Decided.Decided(x.Shard, balance.Fallback.String(), 0)
+		return
+	}
 	x.route.Decided.Decided(x.Shard, x.decision.Outcome.String(), x.decision.Elapsed)
 }
 

@@ -26,8 +26,9 @@ type Route struct {
 	Timeout  time.Duration // to the head of the answer, all attempts together; 0 = none
 	Metrics  *observe.Route
 	Decided  *observe.Strategy
-	Waits    *observe.Pool // counts who waits for room and who gets none
-	Group    *Group        // nil = the route has one pool; else the other fields are those of one of them
+	Reliefs  map[string]*observe.Strategy // of those who decide while the strategy cannot, by name
+	Waits    *observe.Pool                // counts who waits for room and who gets none
+	Group    *Group                       // nil = the route has one pool; else the other fields are those of one of them
 }
 
 const challengePrefix = "/.well-known/acme-challenge/"
