@@ -298,6 +298,32 @@ func TestTheReserveIsForPinnedRequests(t *testing.T) {
 	}
 }
 
+// The reserve is for pins whoever chooses, also when the strategy that made them is gone.
+func TestTheFallbackKeepsTheReserveForPins(t *testing.T) {
+	h := hold(t, 2)
+	r := start(t, keyed(h.yaml, "builtin/cookie-sticky", "{}",
+		"limits: { backend_max_in_flight: 2, pinned_reserve: 50%, queue: 0 }"))
+	c := r.client("h2")
+	_, home := get(t, c, r.url("h2"))
+	r.idle()
+	r.rewrite("    strategy: s\n", "    strategy: fallback\n")
+	require.NoError(t, r.Reload(t.Context()))
+	var answers []chan string
+	for range 2 {
+		at, a := h.start(c, r.url("h2"))
+		assert.Equal(t, home, at)
+		answers = append(answers, a)
+	}
+	status, _ := get(t, c, r.url("h2"))
+	assert.Equal(t, 503, status)
+	_, other := get(t, r.client("h2"), r.url("h2"))
+	assert.NotEqual(t, home, other)
+	for _, a := range answers {
+		h.end(home)
+		assert.Equal(t, "200 "+home, <-a)
+	}
+}
+
 // A client that leaves while it waits is out of the queue.
 func TestAClientThatLeavesLeavesTheQueue(t *testing.T) {
 	h := hold(t, 1)

@@ -25,6 +25,11 @@ func TestBackendsReportTheirLoad(t *testing.T) {
 			}
 			if i == 0 {
 				w.Header().Set("Endpoint-Load-Metrics", fmt.Sprintf("TEXT cpu_utilization=0.5,application_utilization=%g", share))
+				w.Header().Set("Trailer", "Endpoint-Load-Metrics, X-More")
+				defer func() {
+					w.Header().Set("X-More", "yes")
+					w.Header().Set("Endpoint-Load-Metrics", "TEXT cpu_utilization=0.5")
+				}()
 			} else {
 				w.Header().Set("endpoint-load-metrics", fmt.Sprintf(`JSON {"cpu_utilization": %g}`, share))
 			}
@@ -48,6 +53,7 @@ func TestBackendsReportTheirLoad(t *testing.T) {
 				assert.Empty(t, resp.Header.Get("endpoint-load-metrics"), p)
 				io.Copy(io.Discard, resp.Body)
 				resp.Body.Close()
+				assert.Empty(t, resp.Trailer.Get("endpoint-load-metrics"), p)
 			}
 			assert.Greater(t, counts[1-who].Load(), counts[who].Load()*3, p)
 		}

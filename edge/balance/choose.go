@@ -97,7 +97,7 @@ func (c *Chooser) ask(p Picker, r *Request, s *Set, d *Decision) (bool, error) {
 
 // fit replaces a choice that has no room by the first spare that has. Only who is pinned waits.
 func fit(r *Request, s *Set, d *Decision) (bool, error) {
-	pinned := d.Outcome == Hit
+	pinned := r.PinnedTo(d.Backend)
 	switch {
 	case !d.Backend.Full(pinned):
 		return true, nil
@@ -135,7 +135,7 @@ func accept(p Picker, r *Request, s *Set, d *Decision) bool {
 	if stale {
 		b = s.Find(b.ID) // the picker saw the table before this one
 	}
-	pinned := b != nil && r.Pinned != nil && r.Pinned.ID == b.ID
+	pinned := b != nil && r.PinnedTo(b)
 	if b == nil || !s.Available(b, pinned) || r.excludes(b.ID) {
 		if blamed, ok := p.(Blamed); ok && !stale {
 			blamed.BadPick()

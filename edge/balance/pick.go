@@ -67,6 +67,9 @@ func (r *Request) Located() string {
 	return r.Country
 }
 
+// PinnedTo tells whether b is the backend that the request is pinned to.
+func (r *Request) PinnedTo(b *Backend) bool { return r.Pinned != nil && r.Pinned.ID == b.ID }
+
 // excludes tells whether id was tried already.
 func (r *Request) excludes(id string) bool {
 	for _, b := range r.Excluded {

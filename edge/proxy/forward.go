@@ -75,6 +75,9 @@ const statusClientGone = 499
 func (p *Proxy) choose(x *Exchange) (full, ok bool) {
 	set := x.route.Pool.Set()
 	x.pick.Attempt, x.pick.Excluded = 0, nil
+	if x.queued {
+		x.pick.Pinned, _ = x.pinned(set) // it may have changed meanwhile
+	}
 	if loss, lost := x.loss(set); lost && x.route.Affinity.FailsUnavailable() {
 		p.refusePinned(x, loss)
 		return false, false

@@ -29,7 +29,7 @@ func (p *Proxy) place(x *Exchange) bool {
 			}
 		case !ok:
 			return false
-		case x.backend.Begin(x.decision.Outcome == balance.Hit):
+		case x.backend.Begin(x.pick.PinnedTo(x.backend)):
 			x.decided()
 			return true
 		} // others were faster, or the backends have changed: look again
@@ -42,7 +42,9 @@ func (p *Proxy) enter(x *Exchange) bool {
 	if g == nil || x.gate != nil {
 		return true
 	}
-	pinned := x.pick.Pinned != nil && x.route.Pool.Set().Available(x.pick.Pinned, true)
+	set := x.route.Pool.Set()
+	home, _ := x.pinned(set)
+	pinned := home != nil && set.Available(home, true)
 	if g.Enter(pinned) {
 		x.gate = g
 		return true

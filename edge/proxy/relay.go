@@ -127,6 +127,7 @@ func (p *Proxy) endBody(x *Exchange, err error) {
 	var trailers http1.Fields
 	if x.response.Trailers != nil {
 		trailers = *x.response.Trailers
+		trailers.Del(balance.ReportName)
 	}
 	if x.Reply.End(trailers) != nil {
 		x.clientLeft()
@@ -188,4 +189,7 @@ func (p *Proxy) answerFields(x *Exchange) http1.Fields {
 }
 
 // inform passes an interim answer on.
-func (x *Exchange) inform(status int, f http1.Fields) error { return x.Reply.Inform(status, f) }
+func (x *Exchange) inform(status int, f http1.Fields) error {
+	f.Del(balance.ReportName)
+	return x.Reply.Inform(status, f)
+}

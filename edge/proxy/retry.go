@@ -126,7 +126,7 @@ func (p *Proxy) next(x *Exchange) bool {
 	if p.chooser.Choose(x.route.Picker, &x.pick, set, d) != nil || d.Verdict != balance.Route {
 		return false
 	}
-	if !pool.Retry(x.route.Retry.Budget, time.Now()) || !d.Backend.Begin(d.Outcome == balance.Hit) {
+	if !pool.Retry(x.route.Retry.Budget, time.Now()) || !d.Backend.Begin(x.pick.PinnedTo(d.Backend)) {
 		return false
 	}
 	x.decision, x.another = x.another, x.decision
