@@ -1,0 +1,11 @@
+;; An export of a name that begins like one that is kept for the host.
+(module
+  (func (export "wedge_abi_v1"))
+  (memory (export "memory") 3)
+  (func (export "wedge_frame") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_configure") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_backends") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_pick") (param i32) (result i64)
+    i64.const 0)
+  (global (export "wedge_fuel_left") (mut i64) (i64.const 0x7fffffffffffffff))
+)

@@ -1,0 +1,21 @@
+;; A pick that reads memory where no cache has it, for ever.
+(module
+  (func (export "wedge_abi_v1"))
+  (memory (export "memory") 256)
+  (func (export "wedge_frame") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_configure") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_backends") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_pick") (param i32) (result i64)
+    (local $p i32)
+    (loop $l
+      (local.set $p (i32.add (i32.load (i32.and (local.get $p) (i32.const 0xffffc0))) (i32.add (local.get $p) (i32.const 0x101040))))
+      (local.set $p (i32.add (i32.load (i32.and (local.get $p) (i32.const 0xffffc0))) (i32.add (local.get $p) (i32.const 0x101040))))
+      (local.set $p (i32.add (i32.load (i32.and (local.get $p) (i32.const 0xffffc0))) (i32.add (local.get $p) (i32.const 0x101040))))
+      (local.set $p (i32.add (i32.load (i32.and (local.get $p) (i32.const 0xffffc0))) (i32.add (local.get $p) (i32.const 0x101040))))
+      (local.set $p (i32.add (i32.load (i32.and (local.get $p) (i32.const 0xffffc0))) (i32.add (local.get $p) (i32.const 0x101040))))
+      (local.set $p (i32.add (i32.load (i32.and (local.get $p) (i32.const 0xffffc0))) (i32.add (local.get $p) (i32.const 0x101040))))
+      (local.set $p (i32.add (i32.load (i32.and (local.get $p) (i32.const 0xffffc0))) (i32.add (local.get $p) (i32.const 0x101040))))
+      (local.set $p (i32.add (i32.load (i32.and (local.get $p) (i32.const 0xffffc0))) (i32.add (local.get $p) (i32.const 0x101040))))
+      (br $l))
+    i64.const 0)
+)

@@ -1,0 +1,13 @@
+;; A pick that lets the table grow by 100 million.
+(module
+  (func (export "wedge_abi_v1"))
+  (memory (export "memory") 3)
+  (func (export "wedge_frame") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_configure") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_backends") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_pick") (param i32) (result i64)
+    (drop (table.grow 0 (ref.null func) (i32.const 100000000)))
+    (loop $l (drop (table.grow 0 (ref.null func) (i32.const 1))) (br $l))
+    i64.const 0)
+  (table 1 funcref)
+)

@@ -1,0 +1,12 @@
+;; Two tables.
+(module
+  (func (export "wedge_abi_v1"))
+  (memory (export "memory") 3)
+  (func (export "wedge_frame") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_configure") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_backends") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_pick") (param i32) (result i64)
+    i64.const 0)
+  (table 1 funcref)
+  (table 1 funcref)
+)
