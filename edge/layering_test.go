@@ -44,16 +44,19 @@ var arrows = map[string][]string{
 	"edge/discover":        {"edge/balance"},
 
 	"edge/discover/dnstest": {}, // a DNS server, for tests of any package
-	"edge/observe":          {},
-	"edge/override":         {"edge/balance"},
-	"edge/admin":            {},
-	"sdk":                   {"sdk/abi"},
-	"sdk/abi":               {},
-	"sdk/sdktest":           {"sdk", "sdk/abi"},
-	"sdk/observe":           {"sdk"},
-	"plugins":               {},
-	"plugins/*":             {"sdk"},
-	"examples/*":            {"sdk", "edge", "edge/config"},
+	// modules in the plugin host, for tests of any package
+	"edge/plugin/plugintest": {"edge/plugin", "edge/balance", "edge/store", "sdk/abi", "sdk/sdktest"},
+
+	"edge/observe":  {},
+	"edge/override": {"edge/balance"},
+	"edge/admin":    {},
+	"sdk":           {"sdk/abi"},
+	"sdk/abi":       {},
+	"sdk/sdktest":   {"sdk", "sdk/abi"},
+	"sdk/observe":   {"sdk"},
+	"plugins":       {},
+	"plugins/*":     {"sdk"},
+	"examples/*":    {"sdk", "edge", "edge/config"},
 }
 
 // fences says which folders may import a third party's packages.

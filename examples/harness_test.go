@@ -185,7 +185,9 @@ func backends(t *testing.T, more ...string) string {
 	var lines strings.Builder
 	for i, m := range more {
 		name := fmt.Sprintf("b%d", i)
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, name) }))
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, name)
+		}))
 		t.Cleanup(s.Close)
 		fmt.Fprintf(&lines, "      - { id: %s, url: %q%s }\n", name, s.URL, m)
 	}

@@ -81,10 +81,12 @@ func TestRendezvousMovesOnlyWhoHasTo(t *testing.T) {
 		r.change("labels: { here: now }", "state: maintenance")
 		for name, now := range homes() {
 			assert.NotEqual(t, "b1", now)
-			assert.True(t, now == before[name] || before[name] == "b1", "%s went from %s to %s", name, before[name], now)
+			was := before[name]
+			assert.True(t, now == was || was == "b1", "%s went from %s to %s", name, was, now)
 		}
 		r.change("state: maintenance", "labels: { here: now }")
-		require.Eventually(t, func() bool { return maps.Equal(before, homes()) }, 10*time.Second, 20*time.Millisecond)
+		back := func() bool { return maps.Equal(before, homes()) }
+		require.Eventually(t, back, 10*time.Second, 20*time.Millisecond)
 	})
 }
 

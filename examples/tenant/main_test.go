@@ -45,3 +45,10 @@ func TestWithoutATenantTheEdgeDecides(t *testing.T) {
 	assert.Equal(t, abi.VerdictAbstain, h.Pick(sdktest.Request{}).Verdict)
 	assert.ErrorContains(t, h.Configure(`{"tenant": 1}`), "option tenant: unknown; known are none")
 }
+
+func TestItConforms(t *testing.T) {
+	sdktest.Conform(t, func(testing.TB) sdktest.Subject { return sdktest.NewHost(&tenant{}) }, sdktest.Traits{
+		Client: func(n int) sdktest.Request { return of(fmt.Sprint("tenant-", n)) },
+		Spread: 0.05, Sticky: true, Moves: 0.05, Pins: sdktest.PinsIgnored,
+	})
+}

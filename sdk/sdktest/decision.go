@@ -40,20 +40,29 @@ func (h *Host) bad(backend uint32, r *Request) string {
 	if int(backend) >= len(h.table) {
 		return "out of range"
 	}
-	b := h.table[backend]
+	return refusal(h.table, h.table[backend], r)
+}
+
+// refusal says why the edge would not send a request to a backend of the table; empty if it would.
+func refusal(table []Backend, b Backend, r *Request) string {
 	switch {
 	case slices.Contains(r.Excluded, b.ID):
 		return "excluded"
-	case b.State == abi.StateReady:
-		return ""
-	case b.State == abi.StateDraining && (r.Pinned == b.ID || !h.anyReady()):
+	case open(table, b, r.Pinned == b.ID):
 		return ""
 	}
 	return "not available: " + b.State.String()
 }
 
-func (h *Host) anyReady() bool {
-	return slices.ContainsFunc(h.table, func(b Backend) bool { return b.State == abi.StateReady })
+// open tells whether a backend may be given a request that is pinned to it, or is not.
+func open(table []Backend, b Backend, pinned bool) bool {
+	switch b.State {
+	case abi.StateReady:
+		return true
+	case abi.StateDraining:
+		return pinned || !slices.ContainsFunc(table, func(b Backend) bool { return b.State == abi.StateReady })
+	}
+	return false
 }
 
 // Outcome is how a request ended.

@@ -10,6 +10,11 @@
 //	d := h.Pick(sdktest.Request{Headers: map[string]string{"x-tenant-id": "acme"}})
 //	require.Equal(t, "a", d.Backend)
 //
+// Conform holds a strategy to what every strategy has to do (nothing unavailable or excluded is chosen, pins are
+// honoured or ignored, any table and any length of attributes is taken, equal beginnings decide alike) and to what
+// its Traits promise (shares, stickiness, least movement). It takes any Subject: a *Host here, and by package
+// plugintest of the edge a module in any language. What fails is shown by its smallest counter-example.
+//
 // Like the edge, a Host gives a strategy only the attributes it declared, and reports a choice
 // that the edge would refuse as a bad pick.
 package sdktest

@@ -82,9 +82,19 @@ func (r Request) frame(needs []need, index func(id string) int) []byte {
 	for _, id := range r.Excluded {
 		frame = binary.LittleEndian.AppendUint32(frame, uint32(index(id)))
 	}
+	room := abi.MaxRequest - len(frame) // for raw values; hashes are kept room for
+	for _, n := range needs {
+		if n.form == abi.FormHash {
+			room -= abi.HashSize
+		}
+	}
 	for i, n := range needs {
 		at := abi.RequestSpans + i*abi.SpanSize
 		if v, ok := r.value(n); ok {
+			if n.form == abi.FormRaw {
+				v = v[:min(len(v), room)]
+				room -= len(v)
+			}
 			frame = putSpan(frame, at, v)
 		} else {
 			put32(frame, at+abi.SpanLen, abi.Absent)

@@ -1,0 +1,78 @@
+package plugintest_test
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/wedge-lb/wedge/edge/plugin/plugintest"
+	"github.com/wedge-lb/wedge/plugins"
+	"github.com/wedge-lb/wedge/sdk/sdktest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// client differs from others by address and session.
+func client(n int) sdktest.Request {
+	return sdktest.Request{
+		ClientIP: netip.AddrFrom4([4]byte{198, 18, byte(n >> 8), byte(n)}), Method: "GET", Path: "/",
+		Cookies: map[string]string{"sid": fmt.Sprint("s-", n)},
+	}
+}
+
+// The modules that the edge is built with do what every strategy has to, and what their READMEs promise.
+func TestBuiltinModulesConform(t *testing.T) {
+	placed := func(options string, moves float64) sdktest.Traits {
+		return sdktest.Traits{Options: options, Client: client, Spread: 0.25, Sticky: true, Moves: moves}
+	}
+	spread := func(options string) sdktest.Traits {
+		return sdktest.Traits{Options: options, Client: client, Spread: 0.05}
+	}
+	for name, list := range map[string]map[string]sdktest.Traits{
+		"stateless": {
+			"round_robin": spread(`{"algorithm":"round_robin"}`), "random": spread(`{"algorithm":"random"}`),
+			"p2c": {Options: `{"algorithm":"p2c"}`}, "least_load": {Options: `{"algorithm":"least_load"}`},
+			"least_latency": {Options: `{"algorithm":"least_latency"}`},
+		},
+		"ip-affinity":   {"default": placed(`{}`, 0.05)},
+		"cookie-sticky": {"token": {Client: client, Pins: sdktest.PinsHonoured}},
+		"consistent-hash": {
+			"maglev":     placed(`{"key":["client_ip"],"algorithm":"maglev"}`, 0.05),
+			"ring":       placed(`{"key":["client_ip"],"algorithm":"ring"}`, 0),
+			"rendezvous": placed(`{"key":["client_ip"],"algorithm":"rendezvous"}`, 0),
+			"bounded":    {Options: `{"key":["client_ip"],"algorithm":"ring","bounded_load":1.25}`, Client: client},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := plugintest.Load(t, builtin(t, name))
+			for kind, traits := range list {
+				t.Run(kind, func(t *testing.T) { sdktest.Conform(t, m.Subject, traits) })
+			}
+		})
+	}
+}
+
+// builtin is the module of a built-in strategy, compiled here if the tree was not built.
+func builtin(t *testing.T, name string) []byte {
+	t.Helper()
+	module, err := plugins.Builtin(name)
+	if err == nil {
+		return module
+	}
+	require.ErrorIs(t, err, plugins.ErrNotBuilt)
+	out := filepath.Join(t.TempDir(), "guest.wasm")
+	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", out,
+		"github.com/wedge-lb/wedge/plugins/"+name)
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	text, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", text)
+	module, err = os.ReadFile(out)
+	require.NoError(t, err)
+	return module
+}
