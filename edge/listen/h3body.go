@@ -1,7 +1,6 @@
 package listen
 
 import (
-	"errors"
 	"io"
 	"slices"
 	"sync/atomic"
@@ -84,7 +83,7 @@ func (b *h3Body) next() error {
 		kind, length, err := b.st.in.frame()
 		switch {
 		case err == io.EOF && b.left > 0:
-			return errH3Length
+			return errBodyLength
 		case err != nil:
 			return err
 		case ignorable(kind):
@@ -94,7 +93,7 @@ func (b *h3Body) next() error {
 		case kind == frameHeaders:
 			err = b.readTrailers(length)
 		case b.left >= 0 && length > uint64(b.left):
-			return errH3Length
+			return errBodyLength
 		default:
 			b.frame = length
 		}
@@ -122,19 +121,14 @@ func (b *h3Body) readTrailers(length uint64) error {
 	}
 	for q.more() {
 		name, value, err := q.next()
-		switch {
-		case errors.Is(err, errSection):
+		if err == errSection {
 			return errH3Trailers
-		case err != nil:
+		}
+		if err == nil {
+			err = takeTrailer(&b.trailers, name, value)
+		}
+		if err != nil {
 			return err
-		case len(name) > 0 && name[0] == ':':
-			return errH3Pseudo
-		case hasUpper(name):
-			return errH3Name
-		case !http1.ValidFieldName(name) || !http1.ValidFieldValue(value):
-			return errH3TrailerLine
-		case http1.TrailerAllowed(name):
-			b.trailers.Add(name, value)
 		}
 	}
 	slices.SortStableFunc(b.trailers, func(x, y http1.Field) int { return slices.Compare(x.Name, y.Name) })
@@ -143,6 +137,9 @@ func (b *h3Body) readTrailers(length uint64) error {
 
 // failed ends the stream or the connection where err is the client's fault.
 func (b *h3Body) failed(err error) error {
+	if m, ok := err.(malformed); ok {
+		err = malformedH3(m)
+	}
 	if e, ok := err.(*h3Error); ok && !b.closed.Load() {
 		b.st.fail(e)
 	}

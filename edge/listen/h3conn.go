@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	// h3Warn is how long after the first GOAWAY requests are still taken, and h3Grace how long after the last
+	// drainWarn is how long after the first GOAWAY requests are still taken, and h3Grace how long after the last
 	// request the connections stay.
-	h3Warn  = 200 * time.Millisecond
-	h3Grace = 500 * time.Millisecond
+	drainWarn = 200 * time.Millisecond
+	h3Grace   = 500 * time.Millisecond
 
 	h3MostID = 1<<62 - 4 // of a request's stream
 )
@@ -87,7 +87,7 @@ func (c *h3Conn) accept() {
 	f := c.front
 	c.take(f.draining)
 	c.goAway(h3MostID)
-	warned, cancel := context.WithTimeout(f.ending, h3Warn)
+	warned, cancel := context.WithTimeout(f.ending, drainWarn)
 	c.take(warned)
 	cancel()
 	c.goAway(c.next)
@@ -112,7 +112,9 @@ func (c *h3Conn) take(ctx context.Context) {
 		c.running.Add(1)
 		c.front.running.Add(1)
 		c.streams.Add(1)
-		c.front.workers.give(c, str)
+		w := c.front.workers.take()
+		w.stream.c, w.stream.str = c, str
+		w.start()
 	}
 }
 

@@ -35,21 +35,17 @@ func (e *h3Error) Error() string { return "h3: " + e.reason }
 
 func connError(code h3Code, reason string) *h3Error { return &h3Error{code: code, reason: reason} }
 
-func malformed(reason string) *h3Error {
-	return &h3Error{code: h3MessageMalformed, stream: true, reason: reason}
+// malformedH3 is how a malformed message ends its stream.
+func malformedH3(m malformed) *h3Error {
+	return &h3Error{code: h3MessageMalformed, stream: true, reason: string(m)}
 }
 
 var (
-	errH3Truncated   = connError(h3FrameMalformed, "frame cut short by the end of its stream")
-	errH3Unexpected  = connError(h3FrameUnexpected, "frame has no place here")
-	errH3Block       = connError(qpackDecompression, "invalid field section")
-	errH3Incomplete  = &h3Error{code: h3Incomplete, stream: true, reason: "stream ended before a request"}
-	errH3Trailers    = &h3Error{code: h3ExcessiveLoad, stream: true, reason: "trailers too large"}
-	errH3Pseudo      = malformed("invalid pseudo-field")
-	errH3Name        = malformed("upper-case field name")
-	errH3Hop         = malformed("connection-specific field")
-	errH3Length      = malformed("body is not of its declared length")
-	errH3TrailerLine = malformed("invalid trailer field")
+	errH3Truncated  = connError(h3FrameMalformed, "frame cut short by the end of its stream")
+	errH3Unexpected = connError(h3FrameUnexpected, "frame has no place here")
+	errH3Block      = connError(qpackDecompression, "invalid field section")
+	errH3Incomplete = &h3Error{code: h3Incomplete, stream: true, reason: "stream ended before a request"}
+	errH3Trailers   = &h3Error{code: h3ExcessiveLoad, stream: true, reason: "trailers too large"}
 )
 
 // stop ends both directions of a stream.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,7 +24,7 @@ type h3Stream struct {
 	in       h3Reader
 	head     qpackReader
 	trailers qpackReader
-	names    h3Head
+	names    sectionHead
 	body     h3Body
 	x        proxy.Exchange
 	answered atomic.Bool // the answer has begun
@@ -35,7 +34,8 @@ type h3Stream struct {
 	place int // among the connection's
 
 	mu      sync.Mutex
-	serving bool // str may be looked at
+	served  *quic.Stream // str, for who looks
+	serving bool         // it may be looked at
 }
 
 func newH3Stream() *h3Stream {
@@ -45,15 +45,18 @@ func newH3Stream() *h3Stream {
 	return st
 }
 
-// serve answers the request of a stream, or ends the stream.
-func (st *h3Stream) serve(c *h3Conn, str *quic.Stream) {
+// serve answers the request of the stream that c and str are, or ends it.
+func (st *h3Stream) serve() {
+	c, str := st.c, st.str
 	st.begin(c, str)
 	defer st.end()
 	if err := st.request(); err != nil {
 		st.refuse(err)
 		return
 	}
-	st.handle()
+	if !c.front.server.handle(&st.x) {
+		st.state = replyCut
+	}
 	switch {
 	case st.state != replyEnded:
 		stop(str, h3Internal)
@@ -64,9 +67,9 @@ func (st *h3Stream) serve(c *h3Conn, str *quic.Stream) {
 
 func (st *h3Stream) begin(c *h3Conn, str *quic.Stream) {
 	l := c.front.server.limits.Load()
-	st.c, st.limits = c, l
+	st.limits = l
 	st.in.reset(str)
-	st.head.mem, st.trailers.mem = st.head.mem[:0], st.trailers.mem[:0]
+	st.head.Mem, st.trailers.Mem = st.head.Mem[:0], st.trailers.Mem[:0]
 	st.h3Reply.start(l)
 	st.body.start(l)
 	st.answered.Store(false)
@@ -76,7 +79,7 @@ func (st *h3Stream) begin(c *h3Conn, str *quic.Stream) {
 	x.Peer, x.Shard, x.Reply = c.peer.peer, c.peer.shard, &st.h3Reply
 	x.Local = c.peer.local
 	st.mu.Lock()
-	st.str, st.serving = str, true
+	st.served, st.serving = str, true
 	st.mu.Unlock()
 	c.add(st)
 }
@@ -95,10 +98,10 @@ func (st *h3Stream) end() {
 	st.x.Reset()
 	st.x.SNI, st.x.Guard = "", nil
 	st.in.reset(nil)
-	if cap(st.head.mem) > h3MemoryKept {
-		st.head.mem = nil
+	if cap(st.head.Mem) > h3MemoryKept {
+		st.head.Mem = nil
 	}
-	st.trailers.mem = nil
+	st.trailers.Mem = nil
 	st.c, st.str, st.limits = nil, nil, nil
 	c.leave()
 }
@@ -110,7 +113,7 @@ func (st *h3Stream) look() {
 	if !st.serving {
 		return
 	}
-	if ctx := st.str.Context(); ctx.Err() != nil && context.Cause(ctx) != quic.ErrStreamClosed {
+	if ctx := st.served.Context(); ctx.Err() != nil && context.Cause(ctx) != quic.ErrStreamClosed {
 		st.x.Abort.Abort()
 	}
 }
@@ -130,9 +133,6 @@ func (st *h3Stream) lateWrite(time.Duration) time.Duration {
 	st.str.SetWriteDeadline(longAgo)
 	return 0
 }
-
-// errSection is when a field section is larger than the client was told it may be.
-var errSection = &http1.Error{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: "fields too large"}
 
 // request reads the head. An error is an *http1.Error, to be answered, an *h3Error or the stream's.
 func (st *h3Stream) request() error {
@@ -174,12 +174,45 @@ func (st *h3Stream) readHead() error {
 	}
 }
 
+// readFields makes the exchange's request of a field section, but for what Check does.
+func (st *h3Stream) readFields(section []byte) error {
+	q, h := &st.x.Request, &st.names
+	*h = sectionHead{}
+	if err := st.head.begin(section, st.limits.HeaderBytes); err != nil {
+		return err
+	}
+	for st.head.more() {
+		name, value, err := st.head.next()
+		if err == nil {
+			err = h.take(q, name, value, st.limits.HeaderFields)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if h.cookies > 1 {
+		q.Fields, st.head.Mem = joinCookies(q.Fields, st.head.Mem)
+	}
+	st.prefer()
+	return h.target(q, false)
+}
+
+// prefer sets the priority that the request tells, or the default where others told theirs.
+func (st *h3Stream) prefer() {
+	if st.names.priority != nil {
+		st.c.aware.Store(true)
+	}
+	if st.c.aware.Load() {
+		st.str.SetPriority(parsePriority(st.names.priority))
+	}
+}
+
 // length decides whether there is a body. The Request's Length is the declared one.
 func (st *h3Stream) length() error {
 	q := &st.x.Request
 	if st.in.over() {
 		if q.Length > 0 {
-			return errH3Length
+			return errBodyLength
 		}
 		q.Length = 0
 	}
@@ -205,25 +238,15 @@ func seldomHasBody(method string) bool {
 	return false
 }
 
-// handle calls the Handler; a panic of it resets this stream only.
-func (st *h3Stream) handle() {
-	s := st.c.front.server
-	defer func() {
-		if cause := recover(); cause != nil {
-			s.counters.panics.Add(1)
-			s.opt.Logger.Error("request panicked", "cause", cause, "stack", string(debug.Stack()))
-			st.state = replyCut
-		}
-	}()
-	s.opt.Handler.Serve(&st.x)
-}
-
 // refuse answers or ends what cannot be an exchange.
 func (st *h3Stream) refuse(err error) {
 	switch e := err.(type) {
 	case *h3Error:
 		st.c.front.server.counters.badRequests.Add(1)
 		st.fail(e)
+	case malformed:
+		st.c.front.server.counters.badRequests.Add(1)
+		st.fail(malformedH3(e))
 	case *http1.Error:
 		st.answer(e)
 	default:

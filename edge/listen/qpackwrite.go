@@ -5,20 +5,8 @@ import (
 
 	"github.com/quic-go/quic-go/quicvarint"
 	"github.com/wedge-lb/wedge/edge/http1"
+	"github.com/wedge-lb/wedge/edge/http2"
 )
-
-// appendPrefixed appends an integer behind the high bits of first (RFC 7541 5.1).
-func appendPrefixed(b []byte, first byte, prefix int, v uint64) []byte {
-	most := uint64(1)<<prefix - 1
-	if v < most {
-		return append(b, first|byte(v))
-	}
-	b = append(b, first|byte(most))
-	for v -= most; v >= 0x80; v >>= 7 {
-		b = append(b, byte(v)|0x80)
-	}
-	return append(b, byte(v))
-}
 
 const (
 	lineIndexed = 0xc0 // of the static table, with 6 bits of index
@@ -32,36 +20,22 @@ const longestName = 32
 // appendLine appends a field line; the name goes in lower case.
 func appendLine(b []byte, f *http1.Field) []byte {
 	if len(f.Name) > longestName {
-		b = appendPrefixed(b, lineLiteral, 3, uint64(len(f.Name)))
-		return appendText(appendLower(b, f.Name), f.Value)
+		b = http2.AppendPrefixed(b, lineLiteral, 3, uint64(len(f.Name)))
+		return http2.AppendText(http2.AppendLower(b, f.Name), f.Value)
 	}
 	var memory [longestName]byte
-	name := appendLower(memory[:0], f.Name)
+	name := http2.AppendLower(memory[:0], f.Name)
 	span, known := qpackNames[string(name)]
 	if !known {
-		b = appendPrefixed(b, lineLiteral, 3, uint64(len(name)))
-		return appendText(append(b, name...), f.Value)
+		b = http2.AppendPrefixed(b, lineLiteral, 3, uint64(len(name)))
+		return http2.AppendText(append(b, name...), f.Value)
 	}
 	for i := int(span.first); i < int(span.first)+int(span.count); i++ {
 		if qpackStatic[i].value == string(f.Value) {
-			return appendPrefixed(b, lineIndexed, 6, uint64(i))
+			return http2.AppendPrefixed(b, lineIndexed, 6, uint64(i))
 		}
 	}
-	return appendText(appendPrefixed(b, lineNamed, 4, uint64(span.first)), f.Value)
-}
-
-func appendText(b, s []byte) []byte {
-	return append(appendPrefixed(b, 0, 7, uint64(len(s))), s...)
-}
-
-func appendLower(b, s []byte) []byte {
-	for _, c := range s {
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		b = append(b, c)
-	}
-	return b
+	return http2.AppendText(http2.AppendPrefixed(b, lineNamed, 4, uint64(span.first)), f.Value)
 }
 
 const (
@@ -75,19 +49,19 @@ func appendStatus(b []byte, status int) []byte {
 	text := strconv.AppendInt(memory[:0], int64(status), 10)
 	for _, i := range [...]int{25, 26, 27, 64, 65, 66, 67, 68, 71, 24, 28, 63, 69, 70} {
 		if qpackStatic[i].value == string(text) {
-			return appendPrefixed(b, lineIndexed, 6, uint64(i))
+			return http2.AppendPrefixed(b, lineIndexed, 6, uint64(i))
 		}
 	}
-	return appendText(appendPrefixed(b, lineNamed, 4, staticStatus), text)
+	return http2.AppendText(http2.AppendPrefixed(b, lineNamed, 4, staticStatus), text)
 }
 
 // appendLength appends content-length.
 func appendLength(b []byte, n int64) []byte {
 	if n == 0 {
-		return appendPrefixed(b, lineIndexed, 6, staticLength)
+		return http2.AppendPrefixed(b, lineIndexed, 6, staticLength)
 	}
 	var memory [20]byte
-	return appendText(appendPrefixed(b, lineNamed, 4, staticLength), strconv.AppendInt(memory[:0], n, 10))
+	return http2.AppendText(http2.AppendPrefixed(b, lineNamed, 4, staticLength), strconv.AppendInt(memory[:0], n, 10))
 }
 
 // frameRoom is the type and the length of a frame that openFrame begins.

@@ -22,6 +22,7 @@ const (
 
 	h3Protocol = "h3"
 	h3Look     = 50 * time.Millisecond
+	h3Sweep    = 100 * time.Millisecond // between two looks for clients that have left
 )
 
 var errTooMany = errors.New("listen: connection over a limit")
@@ -32,7 +33,7 @@ type quicFront struct {
 	packets   net.PacketConn
 	transport *quic.Transport
 	listener  *quic.Listener
-	workers   *h3Workers
+	workers   *workers[*h3Stream]
 	conns     sync.WaitGroup
 	pending   atomic.Int64 // handshakes in progress
 	running   atomic.Int64 // requests
@@ -44,7 +45,7 @@ type quicFront struct {
 }
 
 func newQUICFront(s *Server, c net.PacketConn) (*quicFront, error) {
-	f := &quicFront{server: s, packets: c, workers: newH3Workers()}
+	f := &quicFront{server: s, packets: c, workers: newWorkers(newH3Stream)}
 	f.ending, f.end = context.WithCancel(context.Background())
 	f.draining, f.quit = context.WithCancel(f.ending)
 	f.transport = &quic.Transport{
@@ -141,7 +142,7 @@ func (c *quicConn) left() {
 func (f *quicFront) run() error {
 	done := make(chan struct{})
 	var helpers sync.WaitGroup
-	helpers.Go(func() { f.workers.sweep(done) })
+	helpers.Go(func() { f.sweep(done) })
 	err := f.accept()
 	drained := f.draining.Err() != nil
 	f.drain()
@@ -156,6 +157,23 @@ func (f *quicFront) run() error {
 		return nil
 	}
 	return errors.Join(err, closed)
+}
+
+// sweep looks for clients that have left until done is closed.
+func (f *quicFront) sweep(done <-chan struct{}) {
+	tick := time.NewTicker(h3Sweep)
+	defer tick.Stop()
+	for turn := 1; ; turn++ {
+		select {
+		case <-done:
+			return
+		case <-tick.C:
+		}
+		f.workers.each((*h3Stream).look)
+		if turn%int(workersRest*time.Second/h3Sweep) == 0 {
+			f.workers.retire()
+		}
+	}
 }
 
 // accept starts to serve the connections whose handshake is done.

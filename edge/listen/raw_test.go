@@ -273,7 +273,7 @@ func TestFieldsOfStreamsAreAsReceived(t *testing.T) {
 		"b-field+", "3", "empty", "", "host", "edge.test")
 	const start = "edge.test /a%2Fb?c=%20&d true "
 	assert.Equal(t, "200", e.h2Do(t, m))
-	assert.Equal(t, start+"a-field=1;b-field=2;b-field=3;cookie=x=1; y=2;empty=;", <-seen)
+	assert.Equal(t, start+"b-field=2;a-field=1;cookie=x=1; y=2;b-field=3;empty=;", <-seen)
 	assert.Equal(t, "200", e.h3Do(t, m))
 	assert.Equal(t, start+"b-field=2;a-field=1;cookie=x=1; y=2;b-field=3;empty=;", <-seen)
 }

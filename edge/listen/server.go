@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/wedge-lb/wedge/edge/proxy"
 )
 
 // ErrClosed is when a listener is given to a Server that was shut down.
@@ -27,7 +30,6 @@ type Server struct {
 	counters counters
 	shard    atomic.Uint32
 	draining atomic.Bool
-	h2       *h2Front
 
 	mu     sync.Mutex
 	fronts map[front]struct{}
@@ -49,7 +51,6 @@ func New(o Options) *Server {
 	}
 	s.SetLimits(o.Limits)
 	s.SetProxies(o.Proxies)
-	s.h2 = newH2Front(s)
 	return s
 }
 
@@ -134,7 +135,6 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		s.each(front.drain)
-		s.h2.drain()
 		select {
 		case <-s.ended:
 			return nil
@@ -165,4 +165,16 @@ func (s *Server) Stats() Stats {
 	st.OpenPlain, st.OpenTLS = s.gate.open[plainTCP].Load(), s.gate.open[tlsTCP].Load()
 	st.OpenQUIC = s.gate.open[overQUIC].Load()
 	return st
+}
+
+// handle calls the Handler for a request of h2 or h3. It is false if that panicked, which ends this stream only.
+func (s *Server) handle(x *proxy.Exchange) (ok bool) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.counters.panics.Add(1)
+			s.opt.Logger.Error("request panicked", "cause", cause, "stack", string(debug.Stack()))
+		}
+	}()
+	s.opt.Handler.Serve(x)
+	return true
 }

@@ -53,6 +53,7 @@ type tcpConn struct {
 	phase atomic.Uint32
 	since atomic.Int64                   // ns from begun to when phaseHead was entered
 	x     atomic.Pointer[proxy.Exchange] // nil when there is none
+	h2    atomic.Pointer[h2Conn]         // nil if h2 is not spoken
 	begun time.Time
 	until time.Time  // when it has been idle for too long
 	nudge sync.Mutex // held while a nudge is given
@@ -115,7 +116,7 @@ func (c *tcpConn) open() (rests bool) {
 	case state.NegotiatedProtocol == acmeProtocol:
 		t.Close()
 	case state.NegotiatedProtocol == "h2":
-		c.front.server.h2.serve(c, t)
+		newH2Conn(c, t).serve()
 	case c.front.server.opt.Protocols&H1 != 0:
 		c.stream, c.secure, c.sni = t, true, serverName(&state)
 		c.guard = c.front.server.guard(&state, t.LocalAddr())
@@ -148,8 +149,12 @@ func (c *tcpConn) handshake(t *tls.Conn) bool {
 	return err == nil
 }
 
-// dismiss ends c if it is between two requests.
+// dismiss ends c if it is between two requests. It may be called again, and has to for h2.
 func (c *tcpConn) dismiss() {
+	if h := c.h2.Load(); h != nil {
+		h.drain()
+		return
+	}
 	for _, idle := range [...]uint32{phaseIdle, phaseNudged, phaseResting} {
 		if c.phase.CompareAndSwap(idle, phaseLeaving) {
 			c.socket.Interrupt()
@@ -170,6 +175,10 @@ func (c *tcpConn) sever() {
 // have to be set and taken back with each request. It also puts to rest what is idle. ask
 // lets it spend a system call.
 func (c *tcpConn) look(now time.Time, ask bool) {
+	if h := c.h2.Load(); h != nil {
+		h.look(now)
+		return
+	}
 	phase, since := c.phase.Load(), c.since.Load()
 	passed := now.Sub(c.begun) - time.Duration(since)
 	switch {

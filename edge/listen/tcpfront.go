@@ -25,13 +25,16 @@ type tcpFront struct {
 	conns   map[*tcpConn]struct{}
 	severed bool
 
+	workers *workers[*h2Stream]
+
 	quit    chan struct{} // closed when the listener is
 	quitOne sync.Once
 	wg      sync.WaitGroup // of connections
 }
 
 func newTCPFront(s *Server, l net.Listener, t *tls.Config) *tcpFront {
-	return &tcpFront{server: s, listener: l, tls: t, conns: map[*tcpConn]struct{}{}, quit: make(chan struct{})}
+	return &tcpFront{server: s, listener: l, tls: t, conns: map[*tcpConn]struct{}{},
+		workers: newWorkers(newH2Stream), quit: make(chan struct{})}
 }
 
 func (f *tcpFront) kind() kind {
@@ -47,6 +50,7 @@ func (f *tcpFront) run() error {
 	sweeper.Go(func() { f.sweep(ended) })
 	err := f.accept()
 	f.wg.Wait()
+	f.workers.end()
 	close(ended)
 	sweeper.Wait()
 	return err
@@ -178,6 +182,9 @@ func (f *tcpFront) sweep(ended chan struct{}) {
 		select {
 		case now := <-tick.C:
 			f.look(now, turn)
+			if turn%uint32(workersRest*time.Second/sweepEvery) == 0 {
+				f.workers.retire()
+			}
 		case <-ended:
 			return
 		}

@@ -62,3 +62,5 @@ func (w *watch) fire() {
 		w.at = w.due
 	}
 }
+
+var longAgo = time.Unix(1, 0)
