@@ -73,6 +73,7 @@ var fences = map[string][]string{
 	"github.com/oschwald/maxminddb-golang": {"edge/geo"},
 	"github.com/maxmind/mmdbwriter":        {}, // for tests
 	"github.com/pires/go-proxyproto":       {}, // for tests
+	"github.com/summerwind/h2spec":         {}, // for tests
 }
 
 // file is one Go file's folder and imports.
