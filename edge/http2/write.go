@@ -19,7 +19,9 @@ func AppendSettings(b []byte, s ...[2]uint32) []byte {
 }
 
 // AppendSettingsAck appends the acknowledgement of settings.
-func AppendSettingsAck(b []byte) []byte { return AppendHeader(b, Header{Kind: Settings, Flags: FlagAck}) }
+func AppendSettingsAck(b []byte) []byte {
+	return AppendHeader(b, Header{Kind: Settings, Flags: FlagAck})
+}
 
 // AppendPing appends a ping, or the answer to one.
 func AppendPing(b, data []byte, ack bool) []byte {

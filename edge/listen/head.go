@@ -139,6 +139,8 @@ func takeTrailer(f *http1.Fields, name, value []byte) error {
 		return errUpperName
 	case !http1.ValidFieldName(name) || !http1.ValidFieldValue(value):
 		return errTrailerLine
+	case http1.ForbiddenField(name):
+		return errHop
 	case http1.TrailerAllowed(name):
 		f.Add(name, value)
 	}
