@@ -117,8 +117,8 @@ func Unpad(h Header, payload []byte) ([]byte, *Error) {
 	return payload[1 : len(payload)-int(payload[0])], nil
 }
 
-// Fragment is the part of a field block that a Headers frame holds. A stream that depends on itself is an error
-// of the stream, whose block must be decoded all the same.
+// Fragment is the part of a field block that a Headers frame holds. A stream that depends on itself is an
+// error of the stream, whose block must be decoded all the same.
 func Fragment(h Header, payload []byte) ([]byte, *Error) {
 	b, err := Unpad(h, payload)
 	if err != nil || !h.Has(FlagPriority) {
@@ -133,8 +133,8 @@ func Fragment(h Header, payload []byte) ([]byte, *Error) {
 	return b[5:], err
 }
 
-// CheckPriority refuses a Priority frame by which a stream depends on itself (RFC 7540 5.3.1): it has no other
-// effect.
+// CheckPriority refuses a Priority frame by which a stream depends on itself (RFC 7540 5.3.1): it has no
+// other effect.
 func CheckPriority(h Header, payload []byte) *Error {
 	if binary.BigEndian.Uint32(payload)&streamMask == h.Stream {
 		return errItselfAlone

@@ -15,8 +15,8 @@ const (
 )
 
 // ReadSettings calls window for each initial window that the payload of a Settings frame sets, in order, and
-// holds the others to their ranges. None of them changes what we send: we push nothing, keep no dynamic table,
-// and no frame of ours is larger than every client takes.
+// holds the others to their ranges. None of them changes what we send: we push nothing, keep no dynamic
+// table, and no frame of ours is larger than every client takes.
 func ReadSettings(payload []byte, window func(v int32) *Error) *Error {
 	for ; len(payload) >= 6; payload = payload[6:] {
 		v := binary.BigEndian.Uint32(payload[2:])

@@ -3,7 +3,8 @@ package http2
 // A State is how far a stream has come (RFC 9113 5.1), as the server sees it.
 type State uint8
 
-// The states. A stream is idle before it is opened; Dropped is closed by us while the client may not know yet.
+// The states. A stream is idle before it is opened; Dropped is closed by us while the client may not know
+// yet.
 const (
 	Idle State = iota
 	Open
@@ -91,9 +92,9 @@ func (s *Streams[V]) recall(id uint32) (state State, known bool) {
 	return Closed, false
 }
 
-// Take judges the next frame, whose Check was good. If it begins a stream, Begin must follow once its block is
-// whole, or nothing if the error is not nil. A Headers frame with an error of its stream has fields that must be
-// decoded all the same.
+// Take judges the next frame, whose Check was good. If it begins a stream, Begin must follow once its block
+// is whole, or nothing if the error is not nil. A Headers frame with an error of its stream has fields that
+// must be decoded all the same.
 func (s *Streams[V]) Take(h Header) (Verdict, *Error) {
 	if s.expecting != 0 {
 		return s.continued(h)

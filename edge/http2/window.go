@@ -42,7 +42,8 @@ func (c *Credit) Take(n int) bool {
 	return true
 }
 
-// Return notes that n bytes are used up, and gives what to tell the peer now: 0, or as much as half the window.
+// Return notes that n bytes are used up, and gives what to tell the peer now: 0, or as much as half the
+// window.
 func (c *Credit) Return(n int) int32 {
 	c.owed += int32(n)
 	if c.owed < c.full/2 {

@@ -10,9 +10,9 @@ import (
 	"github.com/wedge-lb/wedge/edge/http2"
 )
 
-// An h2Body is the body of an h2 request: what has come waits in memory, bounded by the stream's window, and is
-// given back to the client's window as it is read. It gives io.EOF only for a body that the client ended, and
-// that is of its declared length. Its fields are guarded by the connection's mu.
+// An h2Body is the body of an h2 request: what has come waits in memory, bounded by the stream's window, and
+// is given back to the client's window as it is read. It gives io.EOF only for a body that the client ended,
+// and that is of its declared length. Its fields are guarded by the connection's mu.
 type h2Body struct {
 	st       *h2Stream
 	in       h2Inbox

@@ -109,8 +109,8 @@ func (c *h2Conn) hello() {
 	c.startLocked()
 }
 
-// step reads what has come and takes it. It is false at the end, whose cause it keeps. Where the socket stands,
-// it is called when there is something to read; else it waits for that.
+// step reads what has come and takes it. It is false at the end, whose cause it keeps. Where the socket
+// stands, it is called when there is something to read; else it waits for that.
 func (c *h2Conn) step() (more bool) {
 	for {
 		if err := c.receive(); err != nil {

@@ -183,7 +183,8 @@ func (c *h2Conn) resetBy(h http2.Header, verdict http2.Verdict) *http2.Error {
 }
 
 // data takes a part of a body.
-func (c *h2Conn) data(h http2.Header, payload []byte, verdict http2.Verdict, fault *http2.Error) *http2.Error {
+func (c *h2Conn) data(h http2.Header, payload []byte, verdict http2.Verdict,
+	fault *http2.Error) *http2.Error {
 	if !c.credit.Take(h.Length) {
 		return errH2Flow
 	}
@@ -222,7 +223,8 @@ func (c *h2Conn) returnLocked(n int) {
 }
 
 // headers takes the beginning of a field block.
-func (c *h2Conn) headers(h http2.Header, payload []byte, verdict http2.Verdict, fault *http2.Error) *http2.Error {
+func (c *h2Conn) headers(h http2.Header, payload []byte, verdict http2.Verdict,
+	fault *http2.Error) *http2.Error {
 	fragment, err := http2.Fragment(h, payload)
 	if err != nil && !err.Stream {
 		return err
@@ -273,8 +275,8 @@ func (c *h2Conn) fields(block []byte) *http2.Error {
 	return c.failed(id, c.fault)
 }
 
-// decode gives the lines of a block to take, until that has an error; large tells of more bytes than most. The
-// error is the connection's.
+// decode gives the lines of a block to take, until that has an error; large tells of more bytes than most.
+// The error is the connection's.
 func (c *h2Conn) decode(block []byte, most int, take func(name, value []byte, fits bool)) *http2.Error {
 	d := &c.decoder
 	d.Begin(block, most)

@@ -17,9 +17,9 @@ const (
 // errH2Gone is when a stream, or its connection, is no more.
 var errH2Gone = &http2.Error{Code: http2.StreamClosed, Stream: true, Reason: "stream is closed"}
 
-// h2Out is what a connection is to send, guarded by the connection's mu. Frames gather in out. Whoever adds to it
-// while nobody writes becomes the writer; it lets others that are about to answer run first, so that what they
-// send goes with it, in one record and one system call.
+// h2Out is what a connection is to send, guarded by the connection's mu. Frames gather in out. Whoever adds
+// to it while nobody writes becomes the writer; it lets others that are about to answer run first, so that
+// what they send goes with it, in one record and one system call.
 type h2Out struct {
 	out     []byte // whole frames
 	spare   []byte
@@ -105,8 +105,8 @@ func (c *h2Conn) startLocked() {
 	w.start()
 }
 
-// write writes until there is nothing that can be. own is the stream of who writes, nil if that has nothing else
-// to do; for others it does not go on for long.
+// write writes until there is nothing that can be. own is the stream of who writes, nil if that has nothing
+// else to do; for others it does not go on for long.
 func (c *h2Conn) write(own *h2Stream) {
 	runtime.Gosched()
 	c.mu.Lock()
@@ -246,7 +246,8 @@ func (c *h2Conn) pick() (best *h2Stream) {
 	return best
 }
 
-// turn lets others go first that are as urgent: always, where the client does not tell what it can use in parts.
+// turn lets others go first that are as urgent: always, where the client does not tell what it can use in
+// parts.
 func (c *h2Conn) turn(st *h2Stream) {
 	if c.aware && !st.incremental {
 		return
@@ -333,8 +334,8 @@ func (c *h2Conn) close(st *h2Stream, limit int) bool {
 	return true
 }
 
-// endedLocked notes that our side of a stream has ended. What the client still sends is not wanted then, but of
-// a tunnel.
+// endedLocked notes that our side of a stream has ended. What the client still sends is not wanted then, but
+// of a tunnel.
 func (c *h2Conn) endedLocked(st *h2Stream) {
 	if c.streams.LocalEnd(st.id) == http2.HalfLocal && !st.tunneled {
 		c.dropLocked(st.id, http2.NoError)

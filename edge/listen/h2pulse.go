@@ -124,7 +124,8 @@ func (c *h2Conn) drain() {
 	}
 }
 
-// drainLocked tells the client twice: first that the end is near, then which request was the last (RFC 9113 6.8).
+// drainLocked tells the client twice: first that the end is near, then which request was the last (RFC 9113
+// 6.8).
 func (c *h2Conn) drainLocked(now time.Time) {
 	switch {
 	case c.going == 0:

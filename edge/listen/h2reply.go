@@ -10,8 +10,8 @@ import (
 
 var errNoSwitch = errors.New("listen: protocols switch where that was asked for only")
 
-// An h2Reply writes the answer of an h2 request. What it gathers in out, the head's block and a part of the body
-// behind it, is sent in one piece if that fits.
+// An h2Reply writes the answer of an h2 request. What it gathers in out, the head's block and a part of the
+// body behind it, is sent in one piece if that fits.
 type h2Reply struct {
 	st    *h2Stream
 	out   []byte
@@ -180,8 +180,8 @@ func appendTrailers(f http1.Fields) (b []byte) {
 	return b
 }
 
-// send sends what is gathered, p behind it and then tail, a block of trailers. A client that does not take it is
-// cut.
+// send sends what is gathered, p behind it and then tail, a block of trailers. A client that does not take it
+// is cut.
 func (r *h2Reply) send(p, tail []byte, ends bool) error {
 	m := h2Message{data: [2][]byte{r.out[r.block:], p}, tail: tail, ends: ends}
 	if r.block > 0 {

@@ -34,8 +34,8 @@ func TestH2Spec(t *testing.T) {
 	require.NoError(t, err)
 	passed := 0
 	for _, group := range []*spec.TestGroup{generic.Spec(), http2.Spec(), hpack.Spec()} {
-		group.Test(&config.Config{Host: host, Port: port, Path: "/", Timeout: 5 * time.Second, MaxHeaderLen: 4000,
-			TLS: true, Insecure: true, Strict: true})
+		group.Test(&config.Config{Host: host, Port: port, Path: "/", Timeout: 5 * time.Second,
+			MaxHeaderLen: 4000, TLS: true, Insecure: true, Strict: true})
 		passed += group.PassedCount
 		assert.Zero(t, group.FailedCount, group.Name)
 		assert.Zero(t, group.SkippedCount, group.Name)

@@ -7,8 +7,8 @@ import (
 	"github.com/wedge-lb/wedge/edge/proxy"
 )
 
-// An h2Stream serves one request of an h2 connection after the other, on the goroutine of its worker, and keeps
-// its memory over them. What others change of it is guarded by the connection's mu.
+// An h2Stream serves one request of an h2 connection after the other, on the goroutine of its worker, and
+// keeps its memory over them. What others change of it is guarded by the connection's mu.
 type h2Stream struct {
 	h2Reply
 	c      *h2Conn
@@ -70,8 +70,8 @@ func drainWake(c chan struct{}) {
 	}
 }
 
-// readFields makes the exchange's request of a block, but for what Check does; bad is what is wrong with it. An
-// error is the connection's.
+// readFields makes the exchange's request of a block, but for what Check does; bad is what is wrong with it.
+// An error is the connection's.
 func (st *h2Stream) readFields(block []byte) *http2.Error {
 	c, q, h := st.c, &st.x.Request, &st.names
 	*h = sectionHead{}

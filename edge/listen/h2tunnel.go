@@ -19,8 +19,8 @@ var (
 	errConnBody = &http1.Error{Status: http.StatusBadRequest, Reason: "extended CONNECT with a length"}
 )
 
-// upgrade makes an extended CONNECT (RFC 8441) the request that a backend of HTTP/1.1 knows. Its key is ours to
-// make: h2 has none.
+// upgrade makes an extended CONNECT (RFC 8441) the request that a backend of HTTP/1.1 knows. Its key is ours
+// to make: h2 has none.
 func (st *h2Stream) upgrade() error {
 	q := &st.x.Request
 	if !http1.EqualFold(st.names.protocol, "websocket") {
