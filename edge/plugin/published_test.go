@@ -2,7 +2,6 @@ package plugin_test
 
 import (
 	"context"
-	"encoding/binary"
 	"os"
 	"slices"
 	"strings"
@@ -49,51 +48,13 @@ func numbers(text string) (list []abi.ValueType) {
 	return list
 }
 
-func vector(items ...[]byte) []byte {
-	return append(binary.AppendUvarint(nil, uint64(len(items))), slices.Concat(items...)...)
-}
-
-func sized(b []byte) []byte { return append(binary.AppendUvarint(nil, uint64(len(b))), b...) }
-
-func section(id byte, items ...[]byte) []byte { return append([]byte{id}, sized(vector(items...))...) }
-
-func types(list []abi.ValueType) []byte {
-	b := binary.AppendUvarint(nil, uint64(len(list)))
-	for _, v := range list {
-		b = append(b, byte(v))
-	}
-	return b
-}
-
-// assemble makes a module with those imports, and exports that give 0; type n is that of function n.
-func assemble(imports, exports []abi.Func) []byte {
-	var kinds, asked, defined, shown, code [][]byte
-	for n, f := range slices.Concat(imports, exports) {
-		kinds = append(kinds, slices.Concat([]byte{0x60}, types(f.Params), types(f.Results)))
-		index := binary.AppendUvarint(nil, uint64(n))
-		if n < len(imports) {
-			asked = append(asked, slices.Concat(sized([]byte(abi.Module)), sized([]byte(f.Name)), []byte{0}, index))
-			continue
-		}
-		body := []byte{0} // no locals
-		for _, v := range f.Results {
-			body = append(body, map[abi.ValueType]byte{abi.I32: 0x41, abi.I64: 0x42}[v], 0)
-		}
-		defined = append(defined, index)
-		shown = append(shown, slices.Concat(sized([]byte(f.Name)), []byte{0}, index))
-		code = append(code, sized(append(body, 0x0b)))
-	}
-	shown = append(shown, slices.Concat(sized([]byte(abi.ExportMemory)), []byte{2, 0}))
-	return slices.Concat([]byte("\x00asm\x01\x00\x00\x00"), section(1, kinds...), section(2, asked...),
-		section(3, defined...), section(5, []byte{0, 1}), section(7, shown...), section(10, code...))
-}
-
 // A module made from the published tables alone, with every import and export, is loaded and serves; with any
 // one of the types changed it is refused by the name of the function.
 func TestThePublishedTypesAreThoseOfTheHost(t *testing.T) {
 	h := newHost(t, plugin.Options{})
 	imports, exports := published(t, "import"), published(t, "export")
-	g := bind(t, load(t, h, assemble(imports, exports)), plugin.Binding{Set: newPool(2).Set()})
+	a := assembly{imports: imports, exports: exports}
+	g := bind(t, load(t, h, a.module()), plugin.Binding{Set: newPool(2).Set()})
 	require.NoError(t, g.SelfTest(t.Context(), 10))
 	assert.True(t, g.Observes())
 
@@ -101,7 +62,7 @@ func TestThePublishedTypesAreThoseOfTheHost(t *testing.T) {
 		for i := range list {
 			right := list[i]
 			list[i].Params = append(slices.Clone(right.Params), abi.I64)
-			_, err := h.Load(context.Background(), "test", assemble(imports, exports), plugin.Limits{})
+			_, err := h.Load(context.Background(), "test", a.module(), plugin.Limits{})
 			assert.ErrorContains(t, err, right.Name)
 			list[i] = right
 		}

@@ -41,7 +41,9 @@ func TestAFaultIsABadDecision(t *testing.T) {
 	require.NoError(t, s.Configure(""))
 	require.NoError(t, s.SetBackends(sdktest.Backend{ID: "a"}))
 	assert.ErrorContains(t, s.SetBackends(sdktest.Backend{ID: "a", Weight: sdktest.Weightless}), "has a weight")
-	for mode, want := range map[string]string{"a": "pick: trap: ", "e": "pick: exit: ", "m": "pick: bad_pointer: "} {
+	for mode, want := range map[string]string{
+		"a": "pick: trap: ", "e": "pick: exit: ", "m": "pick: bad_pointer: ",
+	} {
 		d := s.Pick(sdktest.Request{Headers: map[string]string{"x-mode": mode}})
 		assert.Contains(t, d.Bad, want)
 		assert.Equal(t, sdktest.Decision{Backend: "a"}, s.Pick(sdktest.Request{}))
@@ -53,7 +55,8 @@ func TestAFaultIsABadDecision(t *testing.T) {
 func TestARequestIsPassedOn(t *testing.T) {
 	s := plugintest.Load(t, wat(t, "headers")).Subject(t)
 	require.NoError(t, s.Configure(""))
-	require.NoError(t, s.SetBackends(sdktest.Backend{ID: "a"}, sdktest.Backend{ID: "b"}, sdktest.Backend{ID: "c"}))
+	table := []sdktest.Backend{{ID: "a"}, {ID: "b"}, {ID: "c"}}
+	require.NoError(t, s.SetBackends(table...))
 	d := s.Pick(sdktest.Request{Headers: map[string]string{"x-name": "x-a", "x-value": "v", "x-times": "\x08"}})
 	assert.Equal(t, sdktest.Decision{
 		Verdict: abi.VerdictRoute, Backend: "b", Pin: true, Headers: [][2]string{{"x-a", "v"}},
