@@ -299,6 +299,10 @@ func TestTheLastAnswerIsDeliveredAsItCame(t *testing.T) {
 		assert.Equal(t, "7", resp.Header.Get("Retry-After"), p)
 		assert.EqualValues(t, 2*(n+1), asked.Load(), p)
 	}
+	require.Eventually(t, func() bool {
+		return strings.Count(r.log.String(), `"attempts":2`) == len(protocols)
+	}, 10*time.Second, 5*time.Millisecond)
+	assert.Equal(t, len(protocols), r.counter("wedge_upstream_retries_total", ""))
 }
 
 // The token names the backend that answered.

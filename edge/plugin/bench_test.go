@@ -39,6 +39,7 @@ func BenchmarkPick(b *testing.B) {
 		{"stateless/p2c/busy", "stateless", `{"algorithm":"p2c"}`},
 		{"stateless/least_load/busy", "stateless", `{"algorithm":"least_load"}`},
 		{"stateless/least_latency/busy", "stateless", `{"algorithm":"least_latency"}`},
+		{"stateless/least_utilization/busy", "stateless", `{"algorithm":"least_utilization"}`},
 		{"consistent-hash/bounded/busy", "consistent-hash", `{"key":["header:x-tenant-id"],"bounded_load":1.25}`},
 		{"stateless/round_robin/2000", "stateless", `{"algorithm":"round_robin"}`},
 		{"stateless/p2c/2000", "stateless", `{"algorithm":"p2c"}`},
@@ -84,6 +85,7 @@ func occupy(pool *balance.Pool) {
 		l.Begin()
 		l.Begin()
 		l.Answered(time.Millisecond)
+		l.Reported(0.5, time.Now())
 	}
 }
 
