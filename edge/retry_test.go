@@ -160,9 +160,11 @@ func TestNoPostIsSentTwice(t *testing.T) {
 	all.Wait()
 	times := map[string]int{}
 	for _, o := range origins {
+		o.mu.Lock() // of an answer that was cut, the server may not have noticed yet
 		for token, n := range o.seen {
 			times[token] += n
 		}
+		o.mu.Unlock()
 	}
 	for token, n := range times {
 		assert.Equal(t, 1, n, token)
