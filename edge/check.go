@@ -13,7 +13,10 @@ import (
 // Check tells every fault of c that can be found without serving: plugins are compiled and configured with their
 // options, certificates' files and client authorities are read. It writes to a directory of its own and binds no
 // socket.
-func Check(ctx context.Context, c *config.Config) (err error) {
+func Check(ctx context.Context, c *config.Config) error { return CheckWith(ctx, c, Options{}) }
+
+// CheckWith is Check with the Compiler of o.
+func CheckWith(ctx context.Context, c *config.Config, o Options) (err error) {
 	dir, err := os.MkdirTemp("", "wedge-check-")
 	if err != nil {
 		return err
@@ -22,7 +25,7 @@ func Check(ctx context.Context, c *config.Config) (err error) {
 	trial := *c
 	trial.StateDir = config.Dir(dir)
 	trial.Logging.Access.Format = "off"
-	s, err := build(&trial, Options{})
+	s, err := build(&trial, Options{Compiler: o.Compiler})
 	if err != nil {
 		return err
 	}

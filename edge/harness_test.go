@@ -32,6 +32,12 @@ import (
 var cache string
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == compilePlugin {
+		if err := edge.CompilePlugin(os.Args[2:], os.Stdin, os.Stdout); err != nil {
+			panic(err)
+		}
+		return
+	}
 	var err error
 	if cache, err = os.MkdirTemp("", "wedge-plugins-"); err != nil {
 		panic(err)
@@ -45,6 +51,16 @@ func TestMain(m *testing.M) {
 		}
 	}
 	os.Exit(code)
+}
+
+const compilePlugin = "compile-plugin"
+
+// compiler makes this program the child that compiles plugins.
+func compiler(t testing.TB) []string {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	return []string{self, compilePlugin}
 }
 
 // running is an edge under test.
@@ -104,7 +120,9 @@ func startAt(t *testing.T, dir, text string) *running {
 	conf, err := r.config()
 	require.NoError(t, err)
 	logger := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	r.Server, err = edge.New(conf, edge.Options{Logger: logger, Load: r.config, PluginCache: cache, Access: r.log})
+	r.Server, err = edge.New(conf, edge.Options{
+		Logger: logger, Load: r.config, PluginCache: cache, Access: r.log, Compiler: compiler(t),
+	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop = cancel

@@ -154,7 +154,9 @@ func build(c *config.Config, o Options) (*Server, error) {
 	if s.quic, err = loadQUICKeys(dir); err != nil {
 		return nil, err
 	}
-	if s.host, err = plugin.New(plugin.Options{CacheDir: cache, Logger: s.log}); err != nil {
+	if s.host, err = plugin.New(plugin.Options{
+		CacheDir: cache, Logger: s.log, Compiler: plugin.CompilerCommand{Args: o.Compiler},
+	}); err != nil {
 		return nil, err
 	}
 	if s.certs, err = certs.New(certs.Options{StateDir: dir, Logger: s.log}); err != nil {

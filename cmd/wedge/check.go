@@ -21,7 +21,7 @@ func checkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := edge.Check(c.Context(), conf); err != nil {
+			if err := edge.CheckWith(c.Context(), conf, edge.Options{Compiler: compiler()}); err != nil {
 				return err
 			}
 			fmt.Fprintf(c.OutOrStdout(), "%s: ok\n", file)

@@ -25,7 +25,9 @@ func demoCommand() *cobra.Command {
 			if verbose {
 				level = "debug"
 			}
-			return demo.Run(c.Context(), demo.Options{For: length, Out: c.OutOrStdout(), Logger: logger(level)})
+			return demo.Run(c.Context(), demo.Options{
+				For: length, Out: c.OutOrStdout(), Logger: logger(level), Compiler: compiler(),
+			})
 		},
 	}
 	c.Flags().DurationVar(&length, "for", 0, "stop after this time; 0 = run until interrupted")

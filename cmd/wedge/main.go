@@ -61,7 +61,7 @@ func command() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), checkCommand(), proxyCommand(), demoCommand(), reloadCommand(),
 		statusCommand(), strategyCommand(), backendCommand(), drainCommand("drain"), overridesCommand(),
-		caCommand())
+		caCommand(), compileCommand())
 	for _, c := range append(root.Commands(), root) {
 		if c.HasSubCommands() {
 			c.Args, c.RunE = subcommand, func(c *cobra.Command, _ []string) error { return c.Help() }

@@ -44,7 +44,7 @@ func runCommand() *cobra.Command {
 // serve runs an edge until ctx is done and lets SIGHUP reload it.
 func serve(ctx context.Context, conf *config.Config, o edge.Options) error {
 	o.Logger = logger(conf.Logging.Level)
-	o.Version = version()
+	o.Version, o.Compiler = version(), compiler()
 	s, err := edge.New(conf, o)
 	if err != nil {
 		return err

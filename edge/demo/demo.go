@@ -22,6 +22,8 @@ type Options struct {
 	For    time.Duration // 0 = until the context ends
 	Out    io.Writer
 	Logger *slog.Logger // of the edge; default: discard
+
+	Compiler []string // as of edge.Options
 }
 
 const (
@@ -83,7 +85,7 @@ func (d *demo) prepare() error {
 	if err != nil {
 		return err
 	}
-	d.server, err = edge.New(c, edge.Options{Logger: d.opt.Logger})
+	d.server, err = edge.New(c, edge.Options{Logger: d.opt.Logger, Compiler: d.opt.Compiler})
 	return err
 }
 

@@ -22,6 +22,7 @@ type Options struct {
 	Now      func() time.Time // what guests get from the import now; default time.Now
 	Seed     io.Reader        // seeds the guests' random numbers; default crypto/rand
 	Store    *store.Store     // what guests keep, in a namespace for each module's name; default: a new one
+	Compiler CompilerCommand  // what compiles; default: the host itself
 }
 
 func (o Options) withDefaults() Options {
@@ -44,6 +45,7 @@ func (o Options) withDefaults() Options {
 type Host struct {
 	opt   Options
 	cache wazero.CompilationCache
+	codes *codeCache // what the compiler made; nil = there is none, or nothing is kept
 }
 
 // New makes a host. The error is of the cache directory alone.
@@ -56,7 +58,13 @@ func New(o Options) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compilation cache %s: %w", o.CacheDir, err)
 	}
-	return &Host{opt: o, cache: cache}, nil
+	h := &Host{opt: o, cache: cache}
+	if len(o.Compiler.Args) > 0 {
+		if h.codes, err = newCodeCache(o.CacheDir, o.Compiler); err != nil {
+			return nil, errors.Join(fmt.Errorf("compilation cache %s: %w", o.CacheDir, err), h.Close(hostContext()))
+		}
+	}
+	return h, nil
 }
 
 // openCache takes a directory for the owner alone: who can write there can run code here.
@@ -83,16 +91,46 @@ func (h *Host) Load(ctx context.Context, name string, wasm []byte, l Limits) (*M
 	if err := checkSize(wasm); err != nil {
 		return nil, fmt.Errorf("check: %w", err)
 	}
-	m, err := h.load(ctx, name, wasm, l, h.cache)
+	if len(h.opt.Compiler.Args) > 0 {
+		return h.loadCompiled(ctx, name, wasm, l)
+	}
+	m, err := h.load(ctx, name, wasm, l, loading{cache: h.cache})
 	var admission *admissionError
 	if err == nil || h.opt.CacheDir == "" || errors.As(err, &admission) || ctx.Err() != nil {
 		return m, err
 	}
 	// A cache that is full, read-only or damaged must not keep a good plugin out.
-	m, again := h.load(ctx, name, wasm, l, nil)
+	m, again := h.load(ctx, name, wasm, l, loading{})
 	if again != nil {
 		return nil, again
 	}
 	h.opt.Logger.Warn("compilation cache not usable", "dir", h.opt.CacheDir, "error", err)
 	return m, nil
+}
+
+// loadCompiled loads what a child has compiled, now or before.
+func (h *Host) loadCompiled(ctx context.Context, name string, wasm []byte, l Limits) (*Module, error) {
+	if h.codes == nil {
+		if _, err := h.opt.Compiler.withDefaults().run(ctx, wasm, l, ""); err != nil {
+			return nil, err
+		}
+		return h.load(ctx, name, wasm, l, loading{cache: h.cache})
+	}
+	for again := false; ; again = true {
+		note, compiled, err := h.codes.ready(ctx, wasm, l)
+		if err != nil {
+			return nil, err
+		}
+		if !compiled { // but a child did it without harm
+			h.opt.Logger.Warn("compilation cache not usable", "dir", h.opt.CacheDir)
+			return h.load(ctx, name, wasm, l, loading{})
+		}
+		m, err := h.load(ctx, name, wasm, l, loading{h.cache, note.Meter})
+		if again || !errors.Is(err, errStale) {
+			return m, err
+		}
+		if err := h.codes.forget(wasm, l); err != nil {
+			return nil, err
+		}
+	}
 }

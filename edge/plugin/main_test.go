@@ -3,6 +3,7 @@ package plugin_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -18,7 +19,21 @@ import (
 	"github.com/wedge-lb/wedge/plugins"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain is the compiling child too, as the command is.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == compilePlugin {
+		if err := plugin.Compile(os.Args[2:], os.Stdin, os.Stdout); err != nil {
+			panic(err)
+		}
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == describeSelf {
+		panic(plugin.Compile(os.Args[2:], describe{}, io.Discard))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+const compilePlugin = "compile-plugin"
 
 // builtin is the module of a built-in strategy, compiled here if the tree was not built.
 func builtin(t testing.TB, name string) []byte {

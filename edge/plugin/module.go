@@ -2,6 +2,8 @@ package plugin
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,14 +27,16 @@ type Module struct {
 	code     wazero.CompiledModule
 	log      *guestLog
 	observes bool
+	expect   string   // digest that the module must have after metering; "" = any
+	digest   [32]byte // that it has
 }
 
-// load makes a module with a cache, or without one if it is nil.
-func (h *Host) load(ctx context.Context, name string, wasm []byte, l Limits, cache wazero.CompilationCache) (
-	*Module, error) {
+// load makes a module.
+func (h *Host) load(ctx context.Context, name string, wasm []byte, l Limits, how loading) (*Module, error) {
 	m := &Module{
-		host: h, name: name, runtime: wazero.NewRuntimeWithConfig(hostContext(), runtimeConfig(l, cache)),
-		log: newGuestLog(h.opt.Logger.With(slog.String("strategy", name)), h.opt.Now),
+		host: h, name: name, runtime: wazero.NewRuntimeWithConfig(hostContext(), runtimeConfig(l, how.cache)),
+		expect: how.expect,
+		log:    newGuestLog(h.opt.Logger.With(slog.String("strategy", name)), h.opt.Now),
 	}
 	if err := m.compile(ctx, wasm); err != nil {
 		return nil, errors.Join(err, m.Close(hostContext()))
@@ -63,6 +67,9 @@ func (m *Module) compile(ctx context.Context, wasm []byte) error {
 	}
 	if err = m.exportImports(); err != nil {
 		return fmt.Errorf("compile: host functions: %w", err)
+	}
+	if m.digest = sha256.Sum256(wasm); m.expect != "" && m.expect != hex.EncodeToString(m.digest[:]) {
+		return errStale
 	}
 	if m.code, err = m.runtime.CompileModule(hostContext(), wasm); err != nil {
 		return fmt.Errorf("compile: %s", printable([]byte(err.Error()), maxText))
