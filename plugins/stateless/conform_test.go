@@ -13,6 +13,8 @@ func TestItConforms(t *testing.T) {
 		"p2c":           {Options: `{"algorithm":"p2c"}`},
 		"least_load":    {Options: `{"algorithm":"least_load"}`},
 		"least_latency": {Options: `{"algorithm":"least_latency"}`},
+
+		"least_utilization": {Options: `{"algorithm":"least_utilization"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sdktest.Conform(t, func(testing.TB) sdktest.Subject { return sdktest.NewHost(&stateless{}) }, traits)
