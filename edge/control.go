@@ -12,6 +12,7 @@ import (
 
 	"github.com/wedge-lb/wedge/edge/admin"
 	"github.com/wedge-lb/wedge/edge/config"
+	"github.com/wedge-lb/wedge/edge/strategy"
 )
 
 // control is the Server as the admin API sees it.
@@ -167,8 +168,20 @@ func (s *Server) describeStrategy(name string) admin.Strategy {
 	return admin.Strategy{
 		Name: name, Use: st.Use, Digest: st.Digest, Options: options, State: state, Generation: uint64(st.Generation),
 		Instances: st.Instances, Pools: st.Pools, Attributes: st.Attributes,
-		Faults: st.Faults, LastFault: st.LastFault,
+		Faults: st.Faults, LastFault: st.LastFault, RecentFaults: troubles(st.Recent),
 	}
+}
+
+func troubles(faults []strategy.Fault) []admin.Trouble {
+	var list []admin.Trouble
+	for _, f := range faults {
+		t := admin.Trouble{At: f.At, Kind: f.Kind.String(), Step: f.Step, Text: f.Text, Log: f.Log}
+		if f.Stack != "" {
+			t.Stack = strings.Split(f.Stack, "\n")
+		}
+		list = append(list, t)
+	}
+	return list
 }
 
 func (c control) Swap(ctx context.Context, name string, r admin.Swap) (admin.Strategy, error) {

@@ -11,8 +11,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -145,12 +147,28 @@ func strategyStatusCommand() *cobra.Command {
 					tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 					strategiesText(tw, list)
 					tw.Flush()
+					if len(args) > 0 {
+						troublesText(w, list[0].RecentFaults)
+					}
 				})
 			})
 		},
 	}
 	f.register(c)
 	return c
+}
+
+// troublesText tells of faults in full, the newest first.
+func troublesText(w io.Writer, list []admin.Trouble) {
+	for _, t := range slices.Backward(list) {
+		fmt.Fprintf(w, "\n%s %s: %s: %s\n", t.At.Format(time.RFC3339), t.Step, t.Kind, t.Text)
+		for _, line := range t.Stack {
+			fmt.Fprintf(w, "  at %s\n", line)
+		}
+		for _, line := range t.Log {
+			fmt.Fprintf(w, "  it said: %s\n", line)
+		}
+	}
 }
 
 // strategies are those named, or all if none is.

@@ -102,6 +102,18 @@ type Strategy struct {
 	Attributes []string          `json:"attributes,omitempty"` // what it sees of a request
 	Faults     map[string]uint64 `json:"faults,omitempty"`     // by kind
 	LastFault  string            `json:"last_fault,omitempty"`
+
+	RecentFaults []Trouble `json:"recent_faults,omitempty"` // the newest last
+}
+
+// Trouble is one fault of a strategy's plugin.
+type Trouble struct {
+	At    time.Time `json:"at"`
+	Kind  string    `json:"kind"`
+	Step  string    `json:"step"` // what the plugin was asked for
+	Text  string    `json:"text,omitempty"`
+	Stack []string  `json:"stack,omitempty"` // of the guest, the innermost function first
+	Log   []string  `json:"log,omitempty"`   // the plugin's last lines before it, the newest last
 }
 
 // Swap is what a strategy is to run. Module, if given, is used under the name Use; else Use is builtin/NAME,

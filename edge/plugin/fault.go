@@ -28,6 +28,7 @@ const (
 	BadPick                // a row that the table does not have, or that may not be used
 	BadAnswer              // a decision that has no meaning
 	Refused                // configure or backends said no
+	Memory                 // it ended with all the memory that it may have
 	HostPanic              // a bug of the host, met during a guest call
 	kinds
 )
@@ -36,7 +37,7 @@ const (
 const Kinds = int(kinds)
 
 var kindNames = [Kinds]string{
-	"trap", "exit", "bad_pointer", "bad_call", "bad_pick", "bad_answer", "refused", "host_panic",
+	"trap", "exit", "bad_pointer", "bad_call", "bad_pick", "bad_answer", "refused", "memory", "host_panic",
 }
 
 func (k Kind) String() string { return kindNames[k] }
@@ -47,6 +48,9 @@ type Fault struct {
 	Kind Kind
 	Step string // configure, backends, pick, …
 	Text string
+
+	Stack string   // of the guest where it ended, a function a line, the innermost first; "" = not known
+	Log   []string // the last lines that guests of the module wrote before, the newest last
 }
 
 func (f *Fault) Error() string {
@@ -77,7 +81,29 @@ func faultOf(step string, err error, said string) *Fault {
 	case errors.As(err, &bug):
 		return newFault(HostPanic, step, said, bug.Error())
 	}
-	return newFault(Trap, step, said, err.Error())
+	text, _, _ := strings.Cut(err.Error(), stackBegins)
+	return newFault(Trap, step, said, text)
+}
+
+// stackBegins is where wazero's text goes over to the guest's stack.
+const stackBegins = "\nwasm stack trace:\n"
+
+// What is kept of a guest's stack.
+const (
+	maxFrames = 16
+	maxFrame  = 160 // bytes
+)
+
+// stackOf is the guest's stack that the error of its call has.
+func stackOf(err error) string {
+	_, stack, _ := strings.Cut(err.Error(), stackBegins)
+	var lines []string
+	for line := range strings.Lines(stack) {
+		if line = printable([]byte(line), maxFrame); line != "" && len(lines) < maxFrames {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // newFault puts what the guest said before what the host saw: a Go guest explains its panic, then it traps.

@@ -27,7 +27,7 @@ func TestAGoGuestThatFails(t *testing.T) {
 		"/index":    {plugin.Trap, "index out of range"},
 		"/exit":     {plugin.Exit, "exit code 7"},
 		"/block":    {plugin.Trap, "deadlock"},
-		"/allocate": {plugin.Trap, "out of memory"},
+		"/allocate": {plugin.Memory, "out of memory"},
 	} {
 		heard = nil
 		r := request()
@@ -36,6 +36,12 @@ func TestAGoGuestThatFails(t *testing.T) {
 		require.Len(t, heard, 1, path)
 		assert.Equal(t, tt.kind, heard[0].Kind, path)
 		assert.Contains(t, heard[0].Text, tt.text, path)
+		if tt.kind != plugin.Exit {
+			assert.Contains(t, heard[0].Stack, "(", "the functions that it was in")
+			assert.NotContains(t, heard[0].Text, "stack trace")
+			assert.NotEmpty(t, heard[0].Log)
+			assert.LessOrEqual(t, len(heard[0].Log), 8)
+		}
 		require.NoError(t, g.Maintain(t.Context()))
 	}
 	assert.Contains(t, log.String(), "this is the text of the panic")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -23,6 +24,26 @@ type guestLog struct {
 	tokens  float64
 	last    time.Time
 	dropped int
+	recent  []string // the newest last
+}
+
+// maxRecent is how many lines are kept for those who ask what a guest said before it failed.
+const maxRecent = 8
+
+// newest gives the newest lines.
+func (g *guestLog) newest() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.recent)
+}
+
+func (g *guestLog) keep(line string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.recent) == maxRecent {
+		g.recent = slices.Delete(g.recent, 0, 1)
+	}
+	g.recent = append(g.recent, line)
 }
 
 func newGuestLog(l *slog.Logger, now func() time.Time) *guestLog {
@@ -39,7 +60,9 @@ func (g *guestLog) write(level slog.Level, source string, text []byte, limit int
 	if !ok {
 		return
 	}
-	attrs := []slog.Attr{slog.String("source", source), slog.String("text", printable(text, limit))}
+	line := printable(text, limit)
+	g.keep(line)
+	attrs := []slog.Attr{slog.String("source", source), slog.String("text", line)}
 	if dropped > 0 {
 		attrs = append(attrs, slog.Int("dropped", dropped))
 	}

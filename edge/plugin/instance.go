@@ -42,6 +42,7 @@ type instance struct {
 	exports struct{ frame, configure, backends, pick, observe api.Function }
 	ptr     uint32 // where the frame is
 	size    uint32 // and how long
+	used    int    // bytes at its beginning that are not zero, or may not be
 
 	set    *balance.Set // the table the guest has
 	attrs  []Attribute  // by slot
@@ -80,16 +81,33 @@ func (i *instance) call(step string, f api.Function, arg uint32) (uint64, *Fault
 func (i *instance) failed(step string, err error) *Fault {
 	i.stderr.flush()
 	f := faultOf(step, err, i.stderr.first)
+	f.Stack, f.Log = stackOf(err), i.guests.module.log.newest()
+	if (f.Kind == Trap || f.Kind == Exit) && i.outgrew() {
+		f.Kind = Memory
+	}
 	if f.Kind == HostPanic {
 		i.guests.module.log.logger.Error("panic in a guest call", "step", step, "error", err)
 	}
 	return f
 }
 
+// outgrew tells whether the guest has all the memory that it may have, and had less at first.
+func (i *instance) outgrew() bool {
+	if i.memory == nil {
+		return false
+	}
+	least := uint64(i.memory.Definition().Min()) * pageSize
+	size := uint64(i.memory.Size())
+	return size > least && size >= uint64(i.guests.module.limit)
+}
+
 // grow makes the frame at least size bytes.
 func (i *instance) grow(step string, size int) *Fault {
 	if size <= int(i.size) {
 		return nil
+	}
+	if frame, ok := i.memory.Read(i.ptr, i.size); ok {
+		i.hold(frame, 0)
 	}
 	ptr, fault := i.call(step, i.exports.frame, uint32(size))
 	if fault != nil {
@@ -98,8 +116,17 @@ func (i *instance) grow(step string, size int) *Fault {
 	if _, ok := i.memory.Read(uint32(ptr), uint32(size)); !ok {
 		return &Fault{Kind: BadPointer, Step: step, Text: fmt.Sprintf("frame of %d bytes at %d", size, uint32(ptr))}
 	}
-	i.ptr, i.size = uint32(ptr), uint32(size)
+	i.ptr, i.size, i.used = uint32(ptr), uint32(size), 0
 	return nil
+}
+
+// hold tells that n bytes were written to the frame, and clears what longer contents left behind them: a frame never
+// shows anything of the request before.
+func (i *instance) hold(frame []byte, n int) {
+	if n < i.used {
+		clear(frame[n:i.used])
+	}
+	i.used = n
 }
 
 // pass gives the guest data by an export that answers 0 for yes.
@@ -108,7 +135,11 @@ func (i *instance) pass(step string, f api.Function, data []byte) *Fault {
 		return fault
 	}
 	i.said = ""
-	i.memory.Write(i.ptr, data)
+	frame, ok := i.memory.Read(i.ptr, i.size)
+	if !ok {
+		return &Fault{Kind: BadPointer, Step: step, Text: "frame outside of the memory"}
+	}
+	i.hold(frame, copy(frame, data))
 	no, fault := i.call(step, f, uint32(len(data)))
 	if fault != nil {
 		return fault
@@ -182,6 +213,7 @@ func (i *instance) pick(r *balance.Request, d *balance.Decision) (fault *Fault) 
 		return &Fault{Kind: BadPointer, Step: stepPick, Text: "frame outside of the memory"}
 	}
 	n := i.writeRequest(frame, r)
+	i.hold(frame, int(n))
 	i.decision, i.badSpare, i.responded, i.headerBytes = d, false, false, 0
 	code, fault := i.call(stepPick, i.exports.pick, n)
 	i.decision = nil
@@ -204,6 +236,7 @@ func (i *instance) observe(r *balance.Result) (fault *Fault) {
 		return &Fault{Kind: BadPointer, Step: stepObserve, Text: "frame outside of the memory"}
 	}
 	writeResult(frame, b.Index, r)
+	i.hold(frame, abi.OutcomeSize)
 	_, fault = i.call(stepObserve, i.exports.observe, abi.OutcomeSize)
 	return fault
 }

@@ -27,6 +27,7 @@ type Module struct {
 	code     wazero.CompiledModule
 	log      *guestLog
 	observes bool
+	limit    int64    // bytes of an instance's memory
 	expect   string   // digest that the module must have after metering; "" = any
 	digest   [32]byte // that it has
 }
@@ -35,8 +36,8 @@ type Module struct {
 func (h *Host) load(ctx context.Context, name string, wasm []byte, l Limits, how loading) (*Module, error) {
 	m := &Module{
 		host: h, name: name, runtime: wazero.NewRuntimeWithConfig(hostContext(), runtimeConfig(l, how.cache)),
-		expect: how.expect,
-		log:    newGuestLog(h.opt.Logger.With(slog.String("strategy", name)), h.opt.Now),
+		expect: how.expect, limit: memoryLimit(l),
+		log: newGuestLog(h.opt.Logger.With(slog.String("strategy", name)), h.opt.Now),
 	}
 	if err := m.compile(ctx, wasm); err != nil {
 		return nil, errors.Join(err, m.Close(hostContext()))
@@ -47,11 +48,16 @@ func (h *Host) load(ctx context.Context, name string, wasm []byte, l Limits, how
 // hostContext is what guest calls see in place of any client's context.
 func hostContext() context.Context { return context.Background() }
 
-func runtimeConfig(l Limits, cache wazero.CompilationCache) wazero.RuntimeConfig {
+// memoryLimit is the bytes that an instance may have, whole pages.
+func memoryLimit(l Limits) int64 {
 	if l.Memory <= 0 {
 		l.Memory = abi.MaxMemory
 	}
-	pages := uint32(min((l.Memory+pageSize-1)/pageSize, 1<<16))
+	return min((l.Memory+pageSize-1)/pageSize, 1<<16) * pageSize
+}
+
+func runtimeConfig(l Limits, cache wazero.CompilationCache) wazero.RuntimeConfig {
+	pages := uint32(memoryLimit(l) / pageSize)
 	c := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2).WithMemoryLimitPages(pages)
 	if cache != nil {
 		c = c.WithCompilationCache(cache)

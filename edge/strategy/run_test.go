@@ -38,6 +38,8 @@ func TestRunReplacesBrokenInstances(t *testing.T) {
 	assert.Contains(t, st.LastFault, "pick: trap: wasm error: unreachable")
 	assert.False(t, st.LastFaultAt.IsZero())
 	assert.EqualValues(t, 4, counted.Load())
+	require.Len(t, st.Recent, 4)
+	assert.Contains(t, st.Recent[3].Stack, "(i32) i64", "the function that trapped")
 }
 
 func TestTablesFollowThePool(t *testing.T) {

@@ -16,16 +16,27 @@ type faults struct {
 	counts [plugin.Kinds]atomic.Uint64
 
 	mu     sync.Mutex
-	last   string
-	at     time.Time
+	recent []Fault // the newest last
 	logged time.Time
 }
 
-// note keeps the newest fault, and tells whether it is time to log one: once a second at most.
-func (f *faults) note(text string, now time.Time) (log bool) {
+// maxRecent is how many faults a strategy's status tells in full.
+const maxRecent = 8
+
+// A Fault is one that happened, and when.
+type Fault struct {
+	*plugin.Fault
+	At time.Time
+}
+
+// note keeps the newest faults, and tells whether it is time to log one: once a second at most.
+func (f *faults) note(fault *plugin.Fault, now time.Time) (log bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.last, f.at = text, now
+	if len(f.recent) == maxRecent {
+		f.recent = slices.Delete(f.recent, 0, 1)
+	}
+	f.recent = append(f.recent, Fault{fault, now})
 	if now.Sub(f.logged) < time.Second {
 		return false
 	}
@@ -37,7 +48,7 @@ func (f *faults) note(text string, now time.Time) (log bool) {
 func (s *Strategy) fault(f *plugin.Fault) {
 	now := s.deps.Now()
 	s.faults.counts[f.Kind].Add(1)
-	if s.faults.note(f.Error(), now) {
+	if s.faults.note(f, now) {
 		s.deps.Logger.Warn("plugin fault", slog.String("strategy", s.name), slog.String("fault", f.Error()))
 	}
 	s.deps.Fault(s.name, f.Kind.String())
@@ -64,6 +75,7 @@ type Status struct {
 	Faults      map[string]uint64 // by kind, of all generations; kinds without any are left out
 	LastFault   string
 	LastFaultAt time.Time
+	Recent      []Fault // the newest last
 
 	QuarantinedUntil time.Time // zero: it is not
 }
@@ -77,7 +89,10 @@ func (s *Strategy) Status() Status {
 		}
 	}
 	s.faults.mu.Lock()
-	st.LastFault, st.LastFaultAt = s.faults.last, s.faults.at
+	if st.Recent = slices.Clone(s.faults.recent); len(st.Recent) > 0 {
+		newest := st.Recent[len(st.Recent)-1]
+		st.LastFault, st.LastFaultAt = newest.Error(), newest.At
+	}
 	s.faults.mu.Unlock()
 
 	for _, g := range s.describe(&st) {

@@ -1,0 +1,21 @@
+;; Gives a client all that it can see: a pick answers with 8 KiB of its frame, whatever is in it, behind
+;; 8 KiB that were the frame when the last outcome was told.
+(module
+  (import "wedge" "need" (func $need (param i32 i32 i32 i32) (result i32)))
+  (import "wedge" "respond" (func $respond (param i32 i32 i32 i32 i32)))
+  (func (export "wedge_abi_v1"))
+  (memory (export "memory") 16)
+  (func (export "wedge_frame") (param i32) (result i32) i32.const 0x10000)
+  (func (export "wedge_configure") (param i32) (result i32)
+    (drop (call $need (i32.const 7) (i32.const 16) (i32.const 8) (i32.const 0)))
+    (drop (call $need (i32.const 6) (i32.const 16) (i32.const 0) (i32.const 0)))
+    (drop (call $need (i32.const 8) (i32.const 18) (i32.const 6) (i32.const 1)))
+    i32.const 0)
+  (func (export "wedge_backends") (param i32) (result i32) i32.const 0)
+  (func (export "wedge_observe") (param i32)
+    (memory.copy (i32.const 0x30000) (i32.const 0x10000) (i32.const 0x2000)))
+  (func (export "wedge_pick") (param i32) (result i64)
+    (memory.copy (i32.const 0x32000) (i32.const 0x10000) (i32.const 0x2000))
+    (call $respond (i32.const 200) (i32.const 0) (i32.const 0) (i32.const 0x30000) (i32.const 0x4000))
+    i64.const 0x300000000)
+  (data (i32.const 16) "x-secret"))
