@@ -61,6 +61,9 @@ func (k *checker) discover(path string, d *Discover) {
 	if _, _, err := splitAddress(d.Resolver, false, false); d.Resolver != "" && err != nil {
 		k.refuse(path+".resolver", "want host:port, as in 10.0.0.2:53")
 	}
+	if d.Docker != nil && strings.HasPrefix(d.Docker.Label, "=") {
+		k.refuse(path+".docker.label", "want NAME or NAME=VALUE")
+	}
 	if d.Resolver != "" && d.DNS == "" && d.DNSSRV == "" {
 		k.refuse(path+".resolver", "only dns and dns_srv ask a resolver")
 	}
@@ -140,83 +143,6 @@ func isID(s string) bool {
 func isPath(s string) bool {
 	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' }
 	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, odd)
-}
-
-const maxSecrets = 16 // each is tried for a token
-
-func (k *checker) affinity(path string, a Affinity) {
-	if k.given(path+".secret") && k.given(path+".secrets") {
-		k.refuse(path+".secrets", "want secret or secrets, not both")
-	}
-	if len(a.Secrets) > maxSecrets {
-		k.refuse(path+".secrets", "want at most %d secrets", maxSecrets)
-	}
-	for i, s := range a.Secrets {
-		if j := slices.Index(a.Secrets, s); j < i && !s.IsZero() {
-			k.refuse(fmt.Sprintf("%s.secrets[%d]", path, i), "listed twice")
-		}
-	}
-	k.cookie(path+".cookie", a.Cookie)
-	k.carrier(path, a)
-	if a.Session != nil {
-		k.session(path+".session", a.Session)
-	}
-}
-
-func (k *checker) carrier(path string, a Affinity) {
-	users := map[string][]string{"cookie": {"cookie"}, "header": {"header", "query"}, "query": {"query"}}
-	for _, key := range []string{"cookie", "header", "query"} {
-		if k.given(path+"."+key) && !slices.Contains(users[key], a.Carrier) {
-			k.refuse(path+"."+key, "the carrier is %s", a.Carrier)
-		}
-	}
-	if !isToken(a.Header) {
-		k.refuse(path+".header", "want the name of a field")
-	}
-	if !isToken(a.Query) {
-		k.refuse(path+".query", "want the name of a URL parameter: letters, digits, - and _")
-	}
-}
-
-func (k *checker) session(path string, s *Session) {
-	if len(s.Source) == 0 && k.given(path+".source") {
-		k.refuse(path+".source", "want at least one of cookie:NAME, header:NAME and query:NAME")
-	}
-	k.places(path+".source", s.Source, "cookie:NAME, header:NAME or query:NAME", "cookie", "header", "query")
-	k.places(path+".learn", s.Learn, "cookie:NAME or header:NAME", "cookie", "header")
-}
-
-// places checks a list of kind:NAME.
-func (k *checker) places(path string, list []string, want string, kinds ...string) {
-	for i, place := range list {
-		kind, name, _ := strings.Cut(place, ":")
-		if !slices.Contains(kinds, kind) || !isToken(name) {
-			k.refuse(fmt.Sprintf("%s[%d]", path, i), "want %s", want)
-		}
-	}
-	k.distinct(path, list)
-}
-
-func (k *checker) cookie(path string, c Cookie) {
-	if c.Name != "" && (!isToken(c.Name) || len(c.Name) > 128) {
-		k.refuse(path+".name", "want a cookie name: letters, digits and !#$%%&'*+-.^_`|~")
-	}
-	if !isPath(c.Path) || strings.Contains(c.Path, ";") {
-		k.refuse(path+".path", "want a path that begins with / and has no spaces")
-	}
-	if c.Domain != "" && !isName(c.Domain) {
-		k.refuse(path+".domain", "want a host name")
-	}
-	insecure := c.Secure != nil && !*c.Secure
-	if c.SameSite == "none" && insecure {
-		k.refuse(path+".same_site", "browsers take none only from a secure cookie")
-	}
-	if strings.HasPrefix(c.Name, "__Secure-") && insecure {
-		k.refuse(path+".secure", "a __Secure- cookie is secure")
-	}
-	if strings.HasPrefix(c.Name, "__Host-") && (insecure || c.Path != "/" || c.Domain != "") {
-		k.refuse(path+".name", "a __Host- cookie is secure, has the path / and no domain")
-	}
 }
 
 // schemeOf is what a protocol is spoken over; "" = h1, over both.

@@ -195,7 +195,19 @@ func (d *decoder) field(p pair, at *trail, v reflect.Value, f field) {
 	if f.whole {
 		v.SetZero()
 	}
+	if f.required && isEmptyText(p.value) {
+		d.fault(at, p.value, "empty; want text")
+		return
+	}
 	d.value(p.value, at, v, f.rules)
+}
+
+// isEmptyText reports whether n is text, but none.
+func isEmptyText(n *yaml.Node) bool {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return kindOf(n) == kindText && n.Value == ""
 }
 
 // missing tells at the section's key that name is not in it.

@@ -146,8 +146,9 @@ type Capacity struct {
 	MaxInFlight        int `yaml:"max_in_flight" default:"0" min:"0" max:"10000000"`         // of the pool
 	BackendMaxInFlight int `yaml:"backend_max_in_flight" default:"0" min:"0" max:"10000000"` // of each backend
 
-	// PinnedReserve is the share of the two that only pinned requests may use.
-	PinnedReserve Percent `yaml:"pinned_reserve" default:"0%"`
+	// PinnedReserve is the share of the two that only pinned requests may use. All of it would be an edge
+	// that lets nobody in.
+	PinnedReserve Percent `yaml:"pinned_reserve" default:"0%" min:"0%" max:"99%"`
 
 	// Queue is how many requests may wait for room, QueueTimeout for how long.
 	Queue        int           `yaml:"queue" default:"1024" min:"0" max:"1000000"`
