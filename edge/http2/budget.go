@@ -57,6 +57,9 @@ func (b *Budget) Reset(now time.Time, life time.Duration) *Error {
 
 // Useless notes a frame that does nothing.
 func (b *Budget) Useless(now time.Time) *Error {
+	if b.uselessSince.IsZero() {
+		b.uselessSince = now
+	}
 	if b.useless++; b.useless <= uselessMost {
 		return nil
 	}

@@ -168,7 +168,10 @@ func (c *h2Conn) release() {
 	}
 }
 
-var errH2Preface = &http2.Error{Code: http2.ProtocolError, Reason: "invalid preface"}
+var (
+	errH2Preface = &http2.Error{Code: http2.ProtocolError, Reason: "invalid preface"}
+	errH2Untaken = &http2.Error{Code: http2.EnhanceYourCalm, Reason: "answers not taken"}
+)
 
 // take takes the frames that have come whole, and starts their requests.
 func (c *h2Conn) take() error {
@@ -186,10 +189,12 @@ func (c *h2Conn) take() error {
 			c.wholes++
 		}
 	}
+	if err == nil {
+		err = c.begin()
+	}
 	if err != nil {
 		return err
 	}
-	c.begin()
 	return nil
 }
 
@@ -210,9 +215,12 @@ func (c *h2Conn) greeted() bool {
 }
 
 // begin starts the workers of the requests that have come, and sends what there is to say.
-func (c *h2Conn) begin() {
+func (c *h2Conn) begin() *http2.Error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(c.out) > h2OutMost {
+		return errH2Untaken
+	}
 	for i, w := range c.begins {
 		w.stream.started = true
 		c.running++
@@ -223,6 +231,7 @@ func (c *h2Conn) begin() {
 	c.begins = c.begins[:0]
 	c.heardLocked()
 	c.startLocked()
+	return nil
 }
 
 // finish ends what is left: the client is told, its requests are aborted, the connection is closed.

@@ -9,9 +9,10 @@ import (
 )
 
 const (
-	h2OutRoom = bodySize // of what waits to be written; more than that waits with its stream
-	h2Record  = 16 << 10 // of large answers that is written in one piece
-	h2Rounds  = 2        // of writes that a worker does when it has nothing to send itself any more
+	h2OutRoom = bodySize  // of what waits to be written; more than that waits with its stream
+	h2Record  = 16 << 10  // of large answers that is written in one piece
+	h2OutMost = 256 << 10 // of answers to frames that move nothing, whose client does not take them
+	h2Rounds  = 2         // of writes that a worker does when it has nothing to send itself any more
 )
 
 // errH2Gone is when a stream, or its connection, is no more.
@@ -95,7 +96,7 @@ func (c *h2Conn) sent(st *h2Stream) error {
 
 // startLocked has what is there written by a worker, if there is anything and nobody writes.
 func (c *h2Conn) startLocked() {
-	if c.writing || len(c.out) == 0 && len(c.waiting) == 0 {
+	if c.writing || len(c.out) == 0 && c.pick() == nil {
 		return
 	}
 	c.writing = true

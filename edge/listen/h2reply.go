@@ -3,6 +3,7 @@ package listen
 import (
 	"errors"
 	"io"
+	"net/http"
 
 	"github.com/wedge-lb/wedge/edge/http1"
 	"github.com/wedge-lb/wedge/edge/http2"
@@ -62,9 +63,9 @@ func (r *h2Reply) Head(status int, f http1.Fields, length int64) error {
 	st := r.st
 	r.state, r.held = replyHead, true
 	if st.tunneled && status/100 == 2 {
-		status = 502 // to say so would open a tunnel (RFC 8441 5)
+		status = http.StatusBadGateway // to say so would open a tunnel (RFC 8441 5)
 	}
-	st.answering(true)
+	st.answering(true, false)
 	r.bare = bodiless(string(st.x.Request.Method) == "HEAD", status)
 	r.left = length
 	if status == 204 {
@@ -78,12 +79,12 @@ func (r *h2Reply) Head(status int, f http1.Fields, length int64) error {
 	return nil
 }
 
-// answering notes whether the answer has begun.
-func (st *h2Stream) answering(yes bool) {
+// answering notes whether the answer has begun, and whether it is a tunnel's.
+func (st *h2Stream) answering(yes, tunnels bool) {
 	if st.body.unsized || st.tunneled { // else nobody asks
 		st.c.mu.Lock()
-		st.answered = yes
-		st.c.mu.Unlock()
+		defer st.c.mu.Unlock()
+		st.answered, st.tunneled = yes, tunnels
 	}
 }
 
@@ -106,7 +107,7 @@ func (r *h2Reply) Retract() bool {
 	}
 	r.start()
 	r.out = r.out[:0]
-	r.st.answering(false)
+	r.st.answering(false, r.st.tunneled)
 	return true
 }
 

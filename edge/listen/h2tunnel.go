@@ -61,7 +61,7 @@ func (r *h2Reply) Switch(_ []byte, f http1.Fields) (io.ReadWriteCloser, error) {
 		return nil, errors.Join(errAccept, r.refuseSwitch())
 	}
 	f.Del("sec-websocket-accept")
-	st.answering(true)
+	st.answering(true, true)
 	r.head(http.StatusOK, f, http1.Unknown)
 	if err := r.send(nil, nil, false); err != nil {
 		return nil, err
