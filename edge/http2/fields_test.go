@@ -143,8 +143,8 @@ func FuzzDecoder(f *testing.F) {
 	})
 }
 
-// lateUpdate tells whether the table's size changes behind a field line, which only we refuse in an empty table
-// (RFC 7541 4.2).
+// lateUpdate tells whether the table's size changes behind a field line, which only we refuse in an empty
+// table (RFC 7541 4.2).
 func lateUpdate(block []byte) bool {
 	s := http2.Scanner{In: block}
 	for lines := 0; len(s.In) > 0; lines++ {

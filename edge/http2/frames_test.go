@@ -125,8 +125,8 @@ func TestPaddingIsTakenOff(t *testing.T) {
 	}
 }
 
-// FuzzBlock sends a block as Headers and Continuations of any sizes: it comes whole, or the connection ends, once
-// it is larger than the limit by a frame at most.
+// FuzzBlock sends a block as Headers and Continuations of any sizes: it comes whole, or the connection ends,
+// once it is larger than the limit by a frame at most.
 func FuzzBlock(f *testing.F) {
 	f.Add([]byte("a field block"), []byte{3, 1, 0, 200}, uint16(10))
 	f.Add(bytes.Repeat([]byte("b"), 40_000), []byte{255, 255}, uint16(32<<10))

@@ -277,13 +277,19 @@ func (c *h2Conn) goodbye() bool {
 func (c *h2Conn) endLocked() {
 	c.over = true
 	for _, w := range c.begins {
-		w.stream.forgetLocked()
-		c.workers.giveBack(w)
+		c.streams.Drop(w.stream.id)
+		c.unservedLocked(w)
 	}
 	c.begins = nil
 	for _, st := range c.streams.Values() {
 		st.abandonLocked()
 	}
+}
+
+// unservedLocked gives a worker back whose stream is closed, and was not served.
+func (c *h2Conn) unservedLocked(w *worker[*h2Stream]) {
+	w.stream.forgetLocked()
+	c.workers.giveBack(w)
 }
 
 // hangUp closes the connection; told = the client should have time to read what it was told.

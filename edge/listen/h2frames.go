@@ -160,8 +160,7 @@ func (c *h2Conn) loseLocked(st *h2Stream, err error) {
 	for i, w := range c.begins {
 		if w.stream == st {
 			c.begins = append(c.begins[:i], c.begins[i+1:]...)
-			st.forgetLocked()
-			c.workers.giveBack(w)
+			c.unservedLocked(w)
 			return
 		}
 	}
@@ -306,21 +305,18 @@ func (c *h2Conn) open(id uint32, block []byte) *http2.Error {
 	st := w.stream
 	st.begin(c, id)
 	if err := st.readFields(block); err != nil {
-		st.forgetLocked()
-		c.workers.giveBack(w)
+		c.unservedLocked(w)
 		return err
 	}
 	if m, ok := st.bad.(malformed); ok {
-		st.forgetLocked()
-		c.workers.giveBack(w)
+		c.unservedLocked(w)
 		return c.failed(id, malformedH2(m))
 	}
 	c.streams.Begin(id, st, c.block.End)
 	st.body.ended = c.block.End
 	if c.block.End && st.body.left > 0 {
 		err := c.failed(id, errH2Length)
-		st.forgetLocked()
-		c.workers.giveBack(w)
+		c.unservedLocked(w)
 		return err
 	}
 	c.budget.Useful()

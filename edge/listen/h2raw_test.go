@@ -113,7 +113,8 @@ func (e *h2End) take(id uint32, f http2.Frame) {
 // over reads to the end of the connection.
 func (c *h2Raw) over() h2End { return c.ends(1 << 30) }
 
-// pour writes the same bytes over and over, in large pieces, until the edge does not take them or n are written.
+// pour writes the same bytes over and over, in large pieces, until the edge does not take them or n are
+// written.
 func (c *h2Raw) pour(n int, one func(b []byte, i int) []byte) {
 	go func() {
 		var b []byte

@@ -165,18 +165,26 @@ func (st *h2Stream) end() {
 	c := st.c
 	c.mu.Lock()
 	c.releaseLocked(st)
-	if _, open := c.streams.Get(st.id); open && !st.gone {
-		code := http2.InternalError
-		if st.tunneled && st.state == replyEnded {
-			code = http2.Cancel
-		}
-		c.dropLocked(st.id, code)
+	if _, open := c.streams.Get(st.id); open {
+		c.closeLocked(st)
 	}
 	c.running--
 	st.forgetLocked()
 	c.restedLocked()
 	c.startLocked()
 	c.mu.Unlock()
+}
+
+// closeLocked ends the stream of a request that was served, so that nothing knows of st any more.
+func (c *h2Conn) closeLocked(st *h2Stream) {
+	switch {
+	case st.gone:
+		c.streams.Drop(st.id)
+	case st.tunneled && st.state == replyEnded:
+		c.dropLocked(st.id, http2.Cancel)
+	default:
+		c.dropLocked(st.id, http2.InternalError)
+	}
 }
 
 // h2MemoryKept is the most of a head that is kept for the next.
