@@ -78,11 +78,11 @@ func (p *Proxy) choose(x *Exchange) (full, ok bool) {
 	if x.queued {
 		x.pick.Pinned, _ = x.pinned(set) // it may have changed meanwhile
 	}
-	if loss, lost := x.loss(set); lost && x.route.Affinity.FailsUnavailable() {
+	err := p.chooser.Choose(x.route.Picker, &x.pick, set, &x.decision)
+	if loss, barred := x.barred(set, err); barred {
 		p.refusePinned(x, loss)
 		return false, false
 	}
-	err := p.chooser.Choose(x.route.Picker, &x.pick, set, &x.decision)
 	if err == nil && x.decision.Verdict == balance.Route {
 		x.backend = x.decision.Backend
 		return false, true

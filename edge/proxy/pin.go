@@ -152,10 +152,24 @@ func (x *Exchange) loss(set *balance.Set) (l affinity.Loss, lost bool) {
 	return affinity.Down, !set.Available(b, true) || x.wasTried(b)
 }
 
+// barred tells whether x must not go where the decision says: the client's backend is lost, the pool wants such
+// requests refused, and the strategy holds with pins. One that was not asked, as no backend is left, is taken
+// to: the request fails in any case.
+func (x *Exchange) barred(set *balance.Set, err error) (l affinity.Loss, barred bool) {
+	if !x.route.Affinity.FailsUnavailable() {
+		return l, false
+	}
+	l, lost := x.loss(set)
+	return l, lost && (x.decision.Pin || err == balance.ErrNoBackend && x.route.Picker != nil)
+}
+
 // held tells whether the client is pinned to the backend that was tried and must not be served elsewhere.
 func (x *Exchange) held() bool {
+	if !x.decision.Pin || !x.route.Affinity.FailsUnavailable() {
+		return false
+	}
 	b, _ := x.pinned(x.route.Pool.Set())
-	return b != nil && b.ID == x.backend.ID && x.route.Affinity.FailsUnavailable()
+	return b != nil && b.ID == x.backend.ID
 }
 
 // refusePinned answers a request whose backend is lost in a pool that wants such requests refused.
