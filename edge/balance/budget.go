@@ -23,8 +23,11 @@ type Budget struct {
 }
 
 // Take tells whether one more retry is within percent of the requests, or else within 10 a second, and counts
-// it if it is.
+// it if it is. 0 percent are none at all.
 func (b *Budget) Take(s *Set, percent int, now time.Time) bool {
+	if percent <= 0 {
+		return false
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.fillLocked(s, percent)

@@ -36,7 +36,8 @@ func TestRetriesAreAShareOfTheRequests(t *testing.T) {
 	assert.Equal(t, 10, retries(p, 20, now), "nothing came meanwhile")
 	begin(p, 100_000)
 	assert.Equal(t, 100, retries(p, 20, now), "quiet times save up no more")
-	assert.Equal(t, 10, retries(p, 0, now.Add(time.Second)))
+	assert.Equal(t, 10, retries(p, 1, now.Add(time.Second)))
+	assert.Zero(t, retries(p, 0, now.Add(time.Hour)), "none at all")
 }
 
 func TestABudgetSurvivesBackendsThatLeave(t *testing.T) {

@@ -157,11 +157,12 @@ type Capacity struct {
 
 // Retry is when a request that got no good answer is tried again.
 type Retry struct {
-	Attempts int     `yaml:"attempts" default:"3" min:"1" max:"100"` // in all, each on another backend
-	Budget   Percent `yaml:"budget" default:"20%"`                   // of requests
+	Attempts int     `yaml:"attempts" default:"3" min:"1" max:"100"` // in all
+	Budget   Percent `yaml:"budget" default:"20%"`                   // of requests; 0% = none at all
 
 	// On is what is tried again. A request of which nothing was written always is, by
-	// connect_error; all else only if its method is idempotent and its body was kept.
+	// connect_error; all else only if its method is idempotent and its body was kept:
+	// so, once, by connect_error, if a kept connection ends before any answer.
 	On []string `yaml:"on" default:"connect_error" enum:"connect_error,reset,timeout,500,502,503,504"`
 	// PerTryTimeout is for the head of each attempt's answer; 0 = the upstream's response_timeout.
 	PerTryTimeout time.Duration `yaml:"per_try_timeout" max:"24h"`

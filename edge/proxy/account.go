@@ -27,7 +27,7 @@ func (x *Exchange) account(log *observe.AccessLog) {
 	r := observe.Record{
 		Time: x.start, RequestID: x.id, TraceID: observe.TraceID(x.trace),
 		Strategy: x.decision.Strategy, Plugin: x.decision.Digest,
-		Protocol: x.Protocol, ClientIP: x.pick.ClientIP, Attempts: len(x.tried),
+		Protocol: x.Protocol, ClientIP: x.pick.ClientIP, Attempts: x.attempts(),
 		Method: x.Request.Method, Host: x.Request.Authority, Path: x.Request.Path, Query: x.Request.Query,
 		Status: x.status, In: x.received(), Out: x.out, Head: x.result.Head, Duration: elapsed, Error: x.reason,
 	}

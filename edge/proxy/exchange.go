@@ -95,6 +95,7 @@ type state struct {
 	lost     bool // the client's backend, so that another was chosen
 	backend  *balance.Backend
 	tried    []*balance.Backend
+	repeated int // how often one of them got the request again
 	response http1.Response
 	result   balance.Result
 
@@ -128,7 +129,7 @@ func (x *Exchange) begin(g *Generation) {
 	x.gen, x.route, x.start, x.Ended = g, nil, x.Begun, time.Time{}
 	x.token.Reset()
 	x.lost = false
-	x.backend, x.tried = nil, x.tried[:0]
+	x.backend, x.tried, x.repeated = nil, x.tried[:0], 0
 	x.result = balance.Result{}
 	x.decision.Reset()
 	x.waiter.Reset()

@@ -187,20 +187,6 @@ func TestABusyBackendIs503WithRetryAfter(t *testing.T) {
 	assert.Equal(t, "1", got.get("retry-after"))
 }
 
-func TestARepeatIsWithinTheBudget(t *testing.T) {
-	b := setUp(t, first("a"), func(r *proxy.Route, _ *proxy.Generation) { r.Retry.Budget = 0 })
-	granted := 0
-	b.backends.answer["a"] = func(r *http1.Request, a *http1.Response) error {
-		for r.Again() {
-			granted++
-		}
-		return ok("at last")(r, a)
-	}
-	assert.Equal(t, 200, b.ask().status)
-	assert.Equal(t, 10, granted, "those of a second")
-	assert.EqualValues(t, 11, b.pool.Set().Backends[0].Load().Begun())
-}
-
 func TestEachRetryGoesElsewhereUntilNoneIsLeft(t *testing.T) {
 	b := setUp(t, first("a"), func(r *proxy.Route, _ *proxy.Generation) { r.Retry.Attempts = 10 })
 	for id := range b.backends.answer {

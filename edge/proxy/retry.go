@@ -12,7 +12,7 @@ type Conditions uint16
 
 // The conditions. All but OnConnectError are for idempotent methods only, and for bodies that were kept.
 const (
-	OnConnectError Conditions = 1 << iota // nothing of the request was written
+	OnConnectError Conditions = 1 << iota // nothing of the request was written; or a kept connection was stale
 	OnReset                               // the connection ended before the answer's head
 	OnTimeout                             // the answer's head did not come in time
 	On500
@@ -21,12 +21,14 @@ const (
 	On504
 )
 
-// Retry says when a request that got no good answer is sent to another backend: only before the head of an
-// answer has been sent to the client, only to one that was not tried yet, the strategy's spares first, and
-// only within the pool's budget. The zero value never does.
+// Retry says when a request that got no good answer is sent again: only before the head of an answer has been
+// sent to the client, only to a backend that was not tried yet, the strategy's spares first, and only within the
+// pool's budget. A kept connection that ends without a byte of an answer says nothing of its backend (RFC 9112
+// 9.3.1): an idempotent request goes to the same one again, on a new connection; with OnConnectError alone, once.
+// The zero value never sends again.
 type Retry struct {
 	Attempts  uint32 // in all
-	Budget    int    // retries in percent of the pool's requests; 10 a second are always allowed
+	Budget    int    // retries in percent of the pool's requests, or 10 a second if that is more; 0 = none at all
 	On        Conditions
 	Timeout   time.Duration // to the head of each attempt's answer; 0 = the upstream's
 	BodyBytes int64         // of a body that are kept to be sent again
@@ -102,9 +104,8 @@ func (x *Exchange) idempotent() bool {
 
 // mayTry tells whether there is an attempt left and a backend that the client may be served by.
 func (x *Exchange) mayTry() bool {
-	n := len(x.tried)
-	return n < int(x.route.Retry.Attempts) && n < len(x.route.Pool.Set().Backends) && !x.held() &&
-		!x.Abort.Aborted()
+	return x.attempts() < int(x.route.Retry.Attempts) && len(x.tried) < len(x.route.Pool.Set().Backends) &&
+		!x.held() && !x.Abort.Aborted()
 }
 
 // next takes a backend that was not tried yet. It does not wait for room: a retry must not keep new requests
@@ -156,12 +157,18 @@ func (x *Exchange) wasTried(b *balance.Backend) bool {
 	return false
 }
 
-// repeat tells whether the backend may get the request again that it may have seen, on another connection, and
-// counts it if so: it is a retry like those at another backend.
+// attempts is how often the request was sent, or was to be.
+func (x *Exchange) attempts() int { return len(x.tried) + x.repeated }
+
+// repeat tells whether the backend may get the request again that it may have seen, on a new connection, since
+// a kept one ended without an answer. It counts it if so: it is a retry like those at another backend.
 func (x *Exchange) repeat() bool {
-	if !x.route.Pool.Retry(x.route.Retry.Budget, time.Now()) {
+	rule := &x.route.Retry
+	on := rule.On&OnReset != 0 || rule.On&OnConnectError != 0 && x.repeated == 0
+	if !on || x.attempts() >= int(rule.Attempts) || !x.repeatable() || !x.route.Pool.Retry(rule.Budget, time.Now()) {
 		return false
 	}
+	x.repeated++
 	x.backend.Load().Repeated()
 	x.route.Metrics.Retried(x.Shard)
 	return true
