@@ -48,6 +48,10 @@ func (s *Server) watch() error {
 		s.watchDiscovery(),
 		s.watchQueues(),
 		s.metrics.Watch(observe.Family{
+			Name: "wedge_plugin_instances",
+			Help: "Guests that live, those of old generations that are being freed among them.",
+		}, func(emit observe.Emit) { emit(float64(s.host.Instances())) }),
+		s.metrics.Watch(observe.Family{
 			Name: "wedge_access_log_dropped_total", Counter: true,
 			Help: "Lines of the access log that were not written: too many waited, or the writer failed.",
 		}, func(emit observe.Emit) { emit(float64(s.accessLog.Dropped())) }),

@@ -104,6 +104,7 @@ func (g *Guests) instantiate() (*instance, error) {
 	if err != nil {
 		return nil, i.failed(stepInstantiate, err)
 	}
+	g.module.host.alive.Add(1)
 	i.memory = i.module.Memory()
 	if fault := i.initialize(); fault != nil {
 		i.close()

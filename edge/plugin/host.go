@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -46,7 +47,11 @@ type Host struct {
 	opt   Options
 	cache wazero.CompilationCache
 	codes *codeCache // what the compiler made; nil = there is none, or nothing is kept
+	alive atomic.Int64
 }
+
+// Instances is how many guests live, of all modules, those of old generations that still have to be freed among them.
+func (h *Host) Instances() int64 { return h.alive.Load() }
 
 // New makes a host. The error is of the cache directory alone.
 func New(o Options) (*Host, error) {

@@ -256,4 +256,7 @@ func (i *instance) survive(step string, fault **Fault) {
 }
 
 // close frees the instance.
-func (i *instance) close() { _ = i.module.Close(context.Background()) }
+func (i *instance) close() {
+	_ = i.module.Close(context.Background())
+	i.guests.module.host.alive.Add(-1)
+}
