@@ -28,6 +28,9 @@ type discovery struct {
 	kept []byte // what list holds; of the watcher's goroutine
 }
 
+// maxList is in bytes, of the file in which backends are kept.
+const maxList = 16 << 20
+
 // source is what identifies a discovery.
 type source struct {
 	conf     config.Discover // its Docker is docker
@@ -128,7 +131,7 @@ func (d *discovery) known(p *balance.Pool) ([]discover.Member, error) {
 	if d.list == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(d.list)
+	data, err := readFile(d.list, maxList)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -6,10 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -78,12 +76,8 @@ func (h *healthState) restore() {
 
 // readHealth reads a file of this version that is young enough.
 func readHealth(path string, now time.Time) (health.State, error) {
-	f, err := os.Open(path)
+	data, err := readFile(path, healthLimit)
 	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, healthLimit+1))
-	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
 	return parseHealth(data, now)

@@ -29,6 +29,9 @@ type sessionFiles struct {
 	live  map[string]tableFile // by pool
 }
 
+// maxSessionFile is in bytes: the largest table has ten million entries of 28 bytes, and backends' names.
+const maxSessionFile = 1 << 30
+
 // tableFile is one table and when it was saved.
 type tableFile struct {
 	*affinity.Affinity
@@ -74,7 +77,7 @@ func (g *generation) loadSessions() {
 
 func (f *sessionFiles) load(pool string, a *affinity.Affinity) {
 	path := f.path(pool)
-	file, err := os.Open(path)
+	file, err := openFile(path, maxSessionFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}

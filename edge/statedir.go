@@ -22,13 +22,16 @@ func makeStateDir(dir string) error {
 // address tokens valid.
 type quicKeys struct{ Reset, Token [32]byte }
 
-const quicKeyFile = "quic.key"
+const (
+	quicKeyFile = "quic.key"
+	maxQUICKeys = 4096 // bytes that are read of it
+)
 
 // loadQUICKeys reads the keys, or makes them. A file that is there is never overwritten.
 func loadQUICKeys(dir string) (*quicKeys, error) {
 	path := filepath.Join(dir, quicKeyFile)
 	k := new(quicKeys)
-	data, err := os.ReadFile(path)
+	data, err := readFile(path, maxQUICKeys)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		data = make([]byte, len(k.Reset)+len(k.Token))
@@ -45,6 +48,35 @@ func loadQUICKeys(dir string) (*quicKeys, error) {
 	copy(k.Reset[:], data)
 	copy(k.Token[:], data[len(k.Reset):])
 	return k, nil
+}
+
+// openFile opens a regular file of at most limit bytes, which it may outgrow while it is read. To open what is no
+// file, such as a pipe, may take for ever.
+func openFile(name string, limit int64) (*os.File, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a file", name)
+	case info.Size() > limit:
+		return nil, fmt.Errorf("%s is longer than %d bytes", name, limit)
+	}
+	return os.Open(name)
+}
+
+// readFile reads a regular file of at most limit bytes.
+func readFile(name string, limit int64) ([]byte, error) {
+	f, err := openFile(name, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("%s is longer than %d bytes", name, limit)
+	}
+	return data, err
 }
 
 // writeFile puts a file in place whole or not at all, for its owner alone.

@@ -23,7 +23,7 @@ const (
 // made when there is none yet. A file that is there but cannot be read as a key is an error and stays as it
 // is: another key would end every session.
 func LoadKeyring(dir string) (*Keyring, error) {
-	secret, err := loadKey(dir, keyFile)
+	secret, err := loadKey(dir, keyFile, "affinity key")
 	if err != nil {
 		return nil, err
 	}
@@ -32,16 +32,16 @@ func LoadKeyring(dir string) (*Keyring, error) {
 
 // LoadSessionKey gives the key that session ids are hashed under. It is kept in dir as LoadKeyring's is,
 // apart from the secrets of tokens: those are rotated, and a table cannot be hashed anew.
-func LoadSessionKey(dir string) ([]byte, error) { return loadKey(dir, sessionKeyFile) }
+func LoadSessionKey(dir string) ([]byte, error) { return loadKey(dir, sessionKeyFile, "session key") }
 
-func loadKey(dir, name string) ([]byte, error) {
+func loadKey(dir, name, what string) ([]byte, error) {
 	path := filepath.Join(dir, name)
 	secret, err := readKey(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		secret, err = makeKey(dir, path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("affinity key %s: %w", path, err)
+		return nil, fmt.Errorf("%s %s: %w", what, path, err)
 	}
 	return secret, nil
 }

@@ -174,7 +174,7 @@ func TestTheSessionKeyIsKept(t *testing.T) {
 	assert.NotNil(t, ring)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "sessions.key"), []byte("x"), 0o600))
 	_, err = affinity.LoadSessionKey(dir)
-	assert.ErrorContains(t, err, "sessions.key")
+	assert.ErrorContains(t, err, "session key "+filepath.Join(dir, "sessions.key"))
 }
 
 // FuzzFindSession: no request makes it panic, and what was kept is found again.
