@@ -51,6 +51,9 @@ func (r *h1Reply) start() {
 	r.tunnel = nil
 }
 
+// Watch has the client looked after while the exchange waits.
+func (r *h1Reply) Watch(on bool) { r.h.conn.front.queued.watch(r.h.conn, on) }
+
 func (r *h1Reply) giveBack() {
 	putBuffer(r.out)
 	r.out = nil

@@ -211,6 +211,13 @@ func (c *tcpConn) nudged() bool {
 	return true
 }
 
+// lookAtOnce ends an exchange that waits in a queue if its client is gone.
+func (c *tcpConn) lookAtOnce() {
+	if c.phase.Load() == phaseServing && c.socket.gone() {
+		c.abandon()
+	}
+}
+
 // abandon aborts the exchange. If it is the next one already, its client is gone as well.
 func (c *tcpConn) abandon() {
 	if x := c.x.Load(); x != nil && !x.Abort.Aborted() {

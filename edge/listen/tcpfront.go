@@ -26,6 +26,7 @@ type tcpFront struct {
 	severed bool
 
 	workers *workers[*h2Stream]
+	queued  queued
 
 	quit    chan struct{} // closed when the listener is
 	quitOne sync.Once
@@ -174,13 +175,17 @@ func (f *tcpFront) close() {
 	})
 }
 
-// sweep looks from time to time for clients that left while their request is being served.
+// sweep looks from time to time for clients that left while their request is being served, or waits for that.
 func (f *tcpFront) sweep(ended chan struct{}) {
-	tick := time.NewTicker(sweepEvery)
+	tick, soon := time.NewTicker(sweepEvery), time.NewTicker(queuedEvery)
 	defer tick.Stop()
-	for turn := uint32(0); ; turn++ {
+	defer soon.Stop()
+	for turn := uint32(0); ; {
 		select {
+		case <-soon.C:
+			f.queued.look()
 		case now := <-tick.C:
+			turn++
 			f.look(now, turn)
 			if turn%uint32(workersRest*time.Second/sweepEvery) == 0 {
 				f.workers.retire()

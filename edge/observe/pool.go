@@ -14,7 +14,7 @@ func waitScale() *scale {
 }
 
 // shedReasons are why a request got no room; the last is for any other.
-var shedReasons = [...]string{"queue_full", "queue_timeout", "other"}
+var shedReasons = [...]string{"queue_full", "queue_timeout", "client_gone", "route_timeout", "other"}
 
 // A Pool counts the requests that waited for room, and those that got none. Any number of goroutines may use it;
 // a nil *Pool counts nothing.

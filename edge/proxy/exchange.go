@@ -44,6 +44,10 @@ type Reply interface {
 // given. It is false, and nothing has changed, if something was sent.
 type Retractor interface{ Retract() bool }
 
+// A Watcher is a Reply that looks after its client more often while it is on: the exchange waits in a queue, in
+// which a client that has left must not keep a place.
+type Watcher interface{ Watch(on bool) }
+
 // A Guard is what a TLS handshake proved: it tells which hosts' requests may use the connection. A request for
 // another is answered 421 (RFC 9110 15.5.20).
 // It is compared, so it should be a pointer.

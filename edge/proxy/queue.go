@@ -72,11 +72,7 @@ func (p *Proxy) await(x *Exchange, g *balance.Gate, queued bool) bool {
 	if queued {
 		x.queued = true
 		start := time.Now()
-		if !x.Abort.Attach(w) {
-			w.Interrupt()
-		}
-		w.Await()
-		x.Abort.Detach()
+		x.wait(w)
 		x.route.Waits.Waited(x.Shard, time.Since(start))
 	}
 	if w.Entered {
@@ -89,20 +85,39 @@ func (p *Proxy) await(x *Exchange, g *balance.Gate, queued bool) bool {
 	return false
 }
 
+// wait ends when w has what it waits for, or x is aborted.
+func (x *Exchange) wait(w *balance.Waiter) {
+	if watcher, ok := x.Reply.(Watcher); ok {
+		watcher.Watch(true)
+		defer watcher.Watch(false)
+	}
+	if !x.Abort.Attach(w) {
+		w.Interrupt()
+	}
+	w.Await()
+	x.Abort.Detach()
+}
+
 // shed answers x, for which there is no room.
 func (p *Proxy) shed(x *Exchange, g *balance.Gate, err error) {
-	if errors.Is(err, balance.ErrLeft) {
-		p.refuse(x, &balance.Failure{Kind: balance.ClientGone, Err: err})
-		return
-	}
+	left, kind := errors.Is(err, balance.ErrLeft), balance.ClientGone
 	reason := "queue_full"
-	if errors.Is(err, balance.ErrQueueTimeout) {
+	switch {
+	case left && x.expired():
+		reason, kind = "route_timeout", balance.TimedOut
+	case left:
+		reason = "client_gone"
+	case errors.Is(err, balance.ErrQueueTimeout):
 		reason = "queue_timeout"
 	}
 	x.decision.Reset()
 	x.decision.Outcome, x.decision.Reason = balance.Rejected, reason
 	x.decided()
 	x.route.Waits.Shed(x.Shard, reason)
+	if left {
+		p.refuse(x, &balance.Failure{Kind: kind, Err: err})
+		return
+	}
 	seconds := strconv.AppendInt(nil, int64(g.RetryAfter()), 10)
 	p.problem(x, http.StatusServiceUnavailable, reason, http1.Field{Name: nameRetryAfter, Value: seconds})
 }
