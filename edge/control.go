@@ -169,6 +169,7 @@ func (s *Server) describeStrategy(name string) admin.Strategy {
 		Name: name, Use: st.Use, Digest: st.Digest, Options: options, State: state, Generation: uint64(st.Generation),
 		Instances: st.Instances, Pools: st.Pools, Attributes: st.Attributes,
 		Faults: st.Faults, LastFault: st.LastFault, RecentFaults: troubles(st.Recent),
+		FuelMean: st.Fuel.Mean(), FuelMost: uint64(st.Fuel.Most),
 	}
 }
 

@@ -108,7 +108,8 @@ func (s *Server) specOf(c *config.Config, name string) (strategy.Spec, error) {
 	}
 	wasm, err := s.module(c, conf.Use)
 	return strategy.Spec{
-		Use: conf.Use, Wasm: wasm, Options: conf.Options, Grants: conf.Grants, Memory: int64(conf.Limits.Memory),
+		Use: conf.Use, Wasm: wasm, Options: conf.Options, Grants: conf.Grants,
+		Memory: int64(conf.Limits.Memory), Fuel: int64(conf.Limits.Fuel),
 	}, err
 }
 
@@ -159,7 +160,7 @@ func (s *Server) Swap(ctx context.Context, name string, r SwapRequest) error {
 		return fmt.Errorf("strategy %q: %w", name, ErrUnknown)
 	}
 	spec := strategy.Spec{Use: r.Use, Wasm: r.Module, Options: r.Options,
-		Grants: conf.Grants, Memory: int64(conf.Limits.Memory)}
+		Grants: conf.Grants, Memory: int64(conf.Limits.Memory), Fuel: int64(conf.Limits.Fuel)}
 	var err error
 	if spec.Wasm == nil {
 		spec.Wasm, err = s.module(s.conf, r.Use)

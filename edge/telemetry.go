@@ -47,6 +47,7 @@ func (s *Server) watch() error {
 		s.watchPins(),
 		s.watchDiscovery(),
 		s.watchQueues(),
+		s.watchFuel(),
 		s.metrics.Watch(observe.Family{
 			Name: "wedge_plugin_instances",
 			Help: "Guests that live, those of old generations that are being freed among them.",

@@ -112,14 +112,15 @@ func stateText(b admin.Backend) string {
 }
 
 func strategiesText(w io.Writer, list []admin.Strategy) {
-	fmt.Fprint(w, "\nSTRATEGY\tUSE\tOPTIONS\tGENERATION\tSTATE\tFAULTS\tSEES\n")
+	fmt.Fprint(w, "\nSTRATEGY\tUSE\tOPTIONS\tGENERATION\tSTATE\tFAULTS\tFUEL\tSEES\n")
 	for _, s := range list {
 		var faults []string
 		for kind, n := range s.Faults {
 			faults = append(faults, fmt.Sprintf("%s %d", kind, n))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", s.Name, s.Use, oneLine(s.Options), s.Generation, s.State,
-			orDash(strings.Join(faults, ", ")), orDash(strings.Join(s.Attributes, ", ")))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\t%d, most %d\t%s\n", s.Name, s.Use, oneLine(s.Options), s.Generation,
+			s.State, orDash(strings.Join(faults, ", ")), s.FuelMean, s.FuelMost,
+			orDash(strings.Join(s.Attributes, ", ")))
 		if s.LastFault != "" {
 			fmt.Fprintf(w, "\tlast fault: %s\n", s.LastFault)
 		}

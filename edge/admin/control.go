@@ -100,6 +100,8 @@ type Strategy struct {
 	Instances  int               `json:"instances"`
 	Pools      []string          `json:"pools"`                // that it serves
 	Attributes []string          `json:"attributes,omitempty"` // what it sees of a request
+	FuelMean   uint64            `json:"fuel_mean"`            // units of work of a pick
+	FuelMost   uint64            `json:"fuel_most"`            // of the pick that used the most
 	Faults     map[string]uint64 `json:"faults,omitempty"`     // by kind
 	LastFault  string            `json:"last_fault,omitempty"`
 

@@ -30,6 +30,7 @@ type Strategy struct {
 // StrategyLimits bound one instance of a strategy.
 type StrategyLimits struct {
 	Memory Size `yaml:"memory" default:"16MiB" min:"64KiB" max:"4GiB"`
+	Fuel   int  `yaml:"fuel" default:"200000" min:"1000" max:"1000000000"` // units of work of a pick; sdk/ABI.md
 }
 
 // Reliefs are the strategies that decide, in this order, while the named one cannot, before the edge itself does.

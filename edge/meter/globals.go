@@ -1,6 +1,9 @@
 package meter
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Export is the name under which the counter is exported; guests may not use what begins like it.
 const Export = "wedge_fuel"
@@ -60,18 +63,26 @@ func (m *module) constant(r *reader, section, globals int) {
 	}
 }
 
+// exported notes the functions that are to be called with fuel.
+func (m *module) exported(name string, function uint32) {
+	if slices.Contains(m.opt.Calls, name) {
+		m.fuelled = append(m.fuelled, fuelled{name: name, target: function})
+	}
+}
+
 // refer reads the index of a function that something may hold a reference of.
-func (m *module) refer(r *reader, section int) {
+func (m *module) refer(r *reader, section int) uint32 {
 	at := r.at
 	i := r.index("function", len(m.functions))
 	if r.fault != nil {
-		return
+		return 0
 	}
 	if m.referenced == nil {
 		m.referenced = make([]bool, len(m.functions))
 	}
 	m.referenced[i] = true
 	m.redirect(section, span{at, r.at}, i)
+	return i
 }
 
 func (m *module) readExports(r *reader) {
@@ -90,7 +101,7 @@ func (m *module) readExports(r *reader) {
 		kindAt := r.at
 		switch kind := r.byte(); kind {
 		case externFunction:
-			m.refer(r, sectionExport)
+			m.exported(name, m.refer(r, sectionExport))
 		case externTable:
 			r.index("table", m.tables)
 		case externMemory:

@@ -1,17 +1,21 @@
 package meter
 
+import "slices"
+
 // meters is what metering adds to a module.
 type meters struct {
 	added   []funcType // types after the module's own
 	found   map[string]uint32
-	helpers []helper // functions after the module's own
-	calls   map[uint32]uint32
+	helpers []helper          // functions after the module's own
+	calls   map[uint32]uint32 // the helpers that call imported functions
+	fuelled []fuelled
 	bulk    [helperKinds]uint32 // the functions of each kind, 0 if there is none yet
 }
 
 // The kinds of helpers. Those of bulk operations take an amount, pay for it and give it back.
 const (
 	helperImport = iota // pays for an imported function and calls it
+	helperCall          // calls an exported function with fuel
 	helperBytes
 	helperItems
 	helperPages
@@ -22,7 +26,35 @@ const (
 type helper struct {
 	kind   int
 	typ    uint32
-	target uint32 // of helperImport
+	target uint32 // of helperImport and helperCall
+}
+
+// fuelled is an exported function that can be called with fuel as well.
+type fuelled struct {
+	name           string
+	target, helper uint32
+}
+
+// addCalls adds the functions that take fuel.
+func (m *module) addCalls() {
+	for i := range m.fuelled {
+		f := &m.fuelled[i]
+		t := m.types[m.functions[f.target]]
+		with := funcType{append(slices.Clone(t.params), I64), append(slices.Clone(t.results), I64)}
+		f.helper = m.addHelper(helper{kind: helperCall, typ: m.typeIndex(with), target: f.target})
+	}
+}
+
+// appendCall makes the last parameter the counter, calls the target with the others, and gives the counter too.
+func (m *module) appendCall(out []byte, h helper) []byte {
+	n := len(m.types[m.functions[h.target]].params)
+	out = appendU32(append(out, opLocalGet), uint32(n))
+	out = appendU32(append(out, opGlobalSet), uint32(m.globals))
+	for i := range n {
+		out = appendU32(append(out, opLocalGet), uint32(i))
+	}
+	out = appendU32(append(out, opCall), m.paying(h.target))
+	return appendU32(append(out, opGlobalGet), uint32(m.globals))
 }
 
 // typeIndex is the index of a type, which is added if there is none like it.
@@ -88,6 +120,8 @@ func (m *module) appendHelper(out []byte, h helper) []byte {
 	switch h.kind {
 	case helperImport:
 		body = m.appendImportCall(body, h)
+	case helperCall:
+		body = m.appendCall(body, h)
 	default:
 		body = appendU32(append(body, opGlobalGet), uint32(m.globals))
 		body = append(body, opLocalGet, 0, opI64ExtendU)

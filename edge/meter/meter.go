@@ -9,6 +9,10 @@ type Options struct {
 	// Default 0, which lets no start function run that has to pay.
 	Fuel int64
 
+	// Calls are exported functions of which there is to be a form that takes fuel and gives back what is left,
+	// under the name Fuelled: quicker for a host than the counter by itself.
+	Calls []string
+
 	// Linked lets through imports of any name and kind, and any number of tables: for modules that are linked
 	// to each other, in tests.
 	Linked bool
@@ -27,3 +31,7 @@ func Rewrite(wasm []byte, o Options) ([]byte, error) {
 	}
 	return m.write(code), nil
 }
+
+// Fuelled is the export that calls the exported function name: it takes its parameters and the fuel, an i64, makes
+// that the counter, and gives its results and the counter.
+func Fuelled(name string) string { return Export + ":" + name }

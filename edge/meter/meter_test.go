@@ -29,22 +29,21 @@ func TestFuelIsExact(t *testing.T) {
 		arg  uint64
 		want int64
 	}{
-		"a leaf costs nothing itself":              {repeat(9, plus3), 0, 0},
-		"a longer one is paid on entry: 64 points": {repeat(32, plus3), 0, 2},
-		"a long one in parts: 1024 points":         {repeat(512, plus3), 0, 32 + 3},
-		"a turn is a unit at least":                {join(0x03, void, countdown, 0x0b), 100, 100},
-		"a longer turn: 3 + 64 points": {
-			join(0x03, void, repeat(32, plus3), repeat(32, minus3), countdown, 0x0b), 100, 500},
-		"code after a branch costs nothing": {
-			join(0x02, void, 0x0c, 0, repeat(200, 0x41, 0, 0x1a), 0x0b), 0, 0},
-		"the longer of two ways counts": {
-			join(get0, 0x04, void, repeat(32, plus3), 0x05, repeat(48, plus3), 0x0b), 1, 4},
-		"copies pay by length: 1,000 bytes":         {join(zeros, 0x41, 0xe8, 0x07, 0xfc, 0x0a, 0, 0), 0, 15 + 2},
-		"a fill of 64 KiB":                          {join(zeros, get0, 0xfc, 0x0b, 0), 65536, 1024 + 2},
-		"a fill of nothing":                         {join(zeros, get0, 0xfc, 0x0b, 0), 0, 2},
-		"memory that grows, by what it then has":    {join(get0, 0x40, 0, 0x1a), 3, 4*64 + 5},
-		"memory that does not grow":                 {join(get0, 0x40, 0, 0x1a), 0, 64 + 5},
-		"memory that cannot grow pays all the same": {join(get0, 0x40, 0, 0x1a), 999, 1000*64 + 5},
+		"a leaf costs nothing itself":    {repeat(9, plus3), 0, 0},
+		"a frame is 68 points, code 64":  {repeat(32, plus3), 0, 5},
+		"long code is paid in parts":     {repeat(600, plus3), 0, 33 + 8}, // 1,025 of 1,200 points, the rest
+		"a turn is a unit at least":      {join(0x03, void, countdown, 0x0b), 100, 3 + 100},
+		"code after a branch is nothing": {join(0x02, void, 0x0c, 0, repeat(200, 0x41, 0, 0x1a), 0x0b), 0, 0},
+		"a turn of 131 points, and once more in advance": {
+			join(0x03, void, repeat(32, plus3), repeat(32, minus3), countdown, 0x0b), 100, 7 + 500},
+		"the longer of two ways counts: 97 points": {
+			join(get0, 0x04, void, repeat(32, plus3), 0x05, repeat(48, plus3), 0x0b), 1, 6},
+		"a copy of 1,000 bytes":        {join(zeros, 0x41, 0xe8, 0x07, 0xfc, 0x0a, 0, 0), 0, 5 + 15},
+		"a fill of 64 KiB":             {join(zeros, get0, 0xfc, 0x0b, 0), 65536, 5 + 1024},
+		"a fill of nothing":            {join(zeros, get0, 0xfc, 0x0b, 0), 0, 5},
+		"memory grows by 3 to 4 pages": {join(get0, 0x40, 0, 0x1a), 3, 8 + 4*64},
+		"memory does not grow":         {join(get0, 0x40, 0, 0x1a), 0, 8 + 64},
+		"memory cannot grow":           {join(get0, 0x40, 0, 0x1a), 999, 8 + 1000*64},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := join(0, tt.body, 0x0b)
@@ -128,4 +127,20 @@ func TestCustomSectionsAreDroppedButNames(t *testing.T) {
 	out, err = meter.Rewrite(append(function(0, 0x0b), bad...), meter.Options{})
 	require.NoError(t, err)
 	assert.NotContains(t, string(out), "name")
+}
+
+// A host may call with fuel, and be given back what is left.
+func TestCallsThatTakeFuel(t *testing.T) {
+	module := wasm(section(1, 1, 0x60, 1, 0x7f, 1, 0x7f), section(3, 1, 0), section(7, 1, sized("run"), 0, 0),
+		section(10, 1, sized(0, 0x03, 0x40, 0x20, 0, 0x41, 1, 0x6b, 0x22, 0, 0x0d, 0, 0x0b, 0x41, 7, 0x0b)))
+	g, err := start(t, module, meter.Options{Calls: []string{"run", "walk"}})
+	require.NoError(t, err)
+	f := g.ExportedFunction(meter.Fuelled("run"))
+	results, err := f.Call(context.Background(), 50, 1000)
+	require.NoError(t, err)
+	assert.Equal(t, []uint64{7, 1000 - 3 - 50}, results)
+	_, err = f.Call(context.Background(), 50, 52)
+	require.ErrorContains(t, err, "unreachable")
+	assert.EqualValues(t, -1, int64(g.fuel.Get()))
+	assert.Nil(t, g.ExportedFunction(meter.Fuelled("walk")))
 }

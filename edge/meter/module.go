@@ -56,9 +56,8 @@ type module struct {
 	bodies     []span
 	referenced []bool // functions that a table may hold, or code may take a reference of
 
-	fares   []int  // points that who calls a function pays: for the frame, or for all if it is a leaf
-	leaves  []bool // functions that pay nothing themselves
-	anyFare int    // the most of those that a table may hold
+	leaves  []int // points of the functions that who calls them pays for, 0 for the others
+	anyLeaf int   // the most of those that a table may hold
 
 	names map[uint32]string
 	edits [sections][]edit

@@ -6,7 +6,8 @@ type step struct {
 	with []byte
 
 	payment bool
-	points  int // to pay
+	points  int  // to pay
+	trusts  bool // that the next payment, which always follows, sees to it that there is enough
 }
 
 // A frame is a block that is open.
@@ -30,9 +31,9 @@ type payer struct {
 	steps    []step
 	unpaid   int
 	leftover int  // at the function's ends, at most
-	straight bool // no branch since the function began
-	merged   int  // the head of the loop that the function goes straight to, which pays for the entry too
-	prefix   int  // what was not paid when it was reached
+	straight bool // no branch, call or payment since the function began
+
+	straightLoop bool // and then came the head of a loop
 
 	joints, calls, jumps int
 }
@@ -42,7 +43,7 @@ func (p *payer) begin(m *module, k int) {
 	m.body(&p.body, k)
 	p.frames = append(p.frames[:0], frame{kind: opBlock, ahead: none})
 	p.steps = append(p.steps[:0], step{span: span{p.start, p.start}, payment: true})
-	p.unpaid, p.leftover, p.straight, p.merged, p.prefix = 0, none, true, none, 0
+	p.unpaid, p.leftover, p.straight, p.straightLoop = 0, none, true, false
 	p.joints, p.calls = 0, 0
 }
 
@@ -74,9 +75,9 @@ func (p *payer) price(in *instruction) int {
 	points := int(in.points)
 	switch {
 	case in.is(opCall):
-		points += p.m.fares[in.arg]
+		points += p.m.leaves[in.arg]
 	case in.is(opCallIndirect):
-		points += p.m.anyFare
+		points += p.m.anyLeaf
 	}
 	return points
 }
@@ -92,6 +93,7 @@ func (p *payer) spend(in *instruction, points int) {
 }
 
 func (p *payer) addPayment(at, points int) {
+	p.straight = false
 	p.steps = append(p.steps, step{span: span{at, at}, payment: true, points: points})
 }
 
@@ -99,7 +101,7 @@ func (p *payer) addPayment(at, points int) {
 func (p *payer) control(in *instruction) {
 	switch in.code {
 	case opUnreachable:
-		p.unpaid = none
+		p.unpaid, p.straight = none, false
 	case opBlock, opIf:
 		p.open(frame{kind: in.code, before: p.unpaid, ahead: none})
 	case opLoop:
@@ -121,6 +123,7 @@ func (p *payer) control(in *instruction) {
 		p.call(in)
 	case opCallIndirect:
 		p.calls++
+		p.straight = false
 	case opMemoryGrow:
 		p.helper(in, helperPages)
 	}
@@ -144,9 +147,7 @@ func (p *payer) loop() {
 		return
 	}
 	p.frames[len(p.frames)-1].head = len(p.steps)
-	if p.straight {
-		p.merged, p.prefix, p.straight = len(p.steps), p.unpaid, false
-	}
+	p.straightLoop = p.straightLoop || p.straight
 	p.addPayment(p.at, p.unpaid)
 	p.unpaid = 0
 }
@@ -203,6 +204,7 @@ func (p *payer) branches(in *instruction) {
 // call puts the function that pays in the place of the one that is called or referred to.
 func (p *payer) call(in *instruction) {
 	p.calls++
+	p.straight = false
 	if to := p.m.paying(in.arg); to != in.arg {
 		p.steps = append(p.steps, step{span: in.argAt, with: appendU32(nil, to)})
 	}
@@ -223,17 +225,13 @@ func (p *payer) bulk(in *instruction) {
 
 func (p *payer) helper(in *instruction, kind int) {
 	p.calls++
+	p.straight = false
 	call := appendU32([]byte{opCall}, p.m.helperOf(kind))
 	p.steps = append(p.steps, step{span: span{in.at, in.at}, with: call})
 }
 
-// settle says what the entry pays: nothing, if a loop that always follows does.
+// settle says what the entry pays: for the frame, and in advance for the longest way to the function's end.
 func (p *payer) settle() {
-	entry := &p.steps[0]
-	entry.points = max(p.leftover, 0)
-	if p.merged != none {
-		head := &p.steps[p.merged]
-		head.points = max(head.points, p.prefix+entry.points)
-		entry.payment = false
-	}
+	p.steps[0].points = max(p.leftover, 0) + pointsFrame + pointsLocal*p.locals
+	p.steps[0].trusts = p.straightLoop
 }

@@ -7,13 +7,13 @@ const (
 	pointsUnit  = 32
 	pointsLoad  = 8
 	pointsStore = 4
-	pointsDiv   = 16  // division, remainder, square root; lanes that take several instructions
-	pointsTrunc = 8   // checked conversions to integers
-	pointsBulk  = 64  // a bulk operation, beside its length
-	pointsExit  = 160 // what leaves compiled code for the engine
-	pointsLeaf  = 64  // a function without loops and calls that costs no more is paid by who calls it
-	pointsRun   = 256 // a way of code that costs more is paid in parts
-	pointsFrame = 64  // what a function that is no leaf needs of the stack, and pointsLocal for each local
+	pointsDiv   = 16   // division, remainder, square root; lanes that take several instructions
+	pointsTrunc = 8    // checked conversions to integers
+	pointsBulk  = 64   // a bulk operation, beside its length
+	pointsExit  = 160  // what leaves compiled code for the engine
+	pointsLeaf  = 64   // a function without loops and calls that costs no more is paid by who calls it
+	pointsRun   = 1024 // a way of code that costs more is paid in parts
+	pointsFrame = 64   // of a function that is no leaf: for its frame, and pointsLocal for each local of it
 	pointsLocal = 4
 
 	shiftBytes = 6 // bulk memory: a unit for each 64 bytes

@@ -2,7 +2,7 @@ package meter
 
 // meterCode is the content of the code section, without its count.
 func (m *module) meterCode() ([]byte, *Fault) {
-	m.findFares()
+	m.findLeaves()
 	out := make([]byte, 0, 2*(m.at[sectionCode].to-m.at[sectionCode].from))
 	var p payer
 	var scratch []byte
@@ -19,6 +19,7 @@ func (m *module) meterCode() ([]byte, *Fault) {
 		scratch = p.write(scratch[:0])
 		out = append(appendU32(out, uint32(len(scratch))), scratch...)
 	}
+	m.addCalls()
 	for _, h := range m.helpers {
 		out = m.appendHelper(out, h)
 	}
@@ -35,23 +36,18 @@ func (p *payer) effort() int {
 	return n
 }
 
-// findFares finds what calls cost, and the functions that who calls them pays for: short ones without loops
-// and calls.
-func (m *module) findFares() {
-	m.fares, m.leaves = make([]int, len(m.functions)), make([]bool, len(m.functions))
+// findLeaves finds the functions that who calls them pays for: short ones without loops and calls.
+func (m *module) findLeaves() {
+	m.leaves = make([]int, len(m.functions))
 	var p payer
-	for i := range m.functions {
-		m.fares[i] = pointsFrame
-		if k := i - m.imported; k >= 0 {
-			p.begin(m, k)
-			m.fares[i] += pointsLocal * p.locals
-			if m.leaves[i] = p.short(); m.leaves[i] {
-				p.settle()
-				m.fares[i] = p.steps[0].points
-			}
+	for k := range m.bodies {
+		if p.begin(m, k); !p.short() {
+			continue
 		}
+		i := m.imported + k
+		m.leaves[i] = max(p.leftover, 0) + 1
 		if m.referenced != nil && m.referenced[i] {
-			m.anyFare = max(m.anyFare, m.fares[i])
+			m.anyLeaf = max(m.anyLeaf, m.leaves[i])
 		}
 	}
 }
@@ -83,7 +79,7 @@ const maxLeaf = 1 << 10
 // write appends the function's body with its steps.
 func (p *payer) write(out []byte) []byte {
 	at := p.m.bodies[p.function-p.m.imported]
-	paid := !p.m.leaves[p.function]
+	paid := p.m.leaves[p.function] == 0
 	from := at.from
 	for i := range p.steps {
 		s := &p.steps[i]
@@ -93,16 +89,19 @@ func (p *payer) write(out []byte) []byte {
 		case !s.payment:
 			out = append(out, s.with...)
 		case paid:
-			out = p.m.appendPayment(out, s.points)
+			out = p.m.appendPayment(out, s)
 		}
 	}
 	return append(out, p.data[from:at.to]...)
 }
 
-// appendPayment takes points from the counter, as units and at least one.
-func (m *module) appendPayment(out []byte, points int) []byte {
+// appendPayment takes the step's points from the counter, as units and at least one.
+func (m *module) appendPayment(out []byte, s *step) []byte {
 	out = appendU32(append(out, opGlobalGet), uint32(m.globals))
-	units := max((int64(points)+pointsUnit-1)/pointsUnit, 1)
+	units := max((int64(s.points)+pointsUnit-1)/pointsUnit, 1)
 	out = append(appendS64(append(out, opI64Const), units), opI64Sub)
+	if s.trusts {
+		return appendU32(append(out, opGlobalSet), uint32(m.globals))
+	}
 	return m.appendCheck(out)
 }

@@ -54,7 +54,7 @@ func (m *module) writeSection(out []byte, id int, code []byte) []byte {
 	case sectionGlobal:
 		extra, more = 1, m.newGlobal()
 	case sectionExport:
-		extra, more = 1, m.newExport()
+		extra, more = 1+len(m.fuelled), m.newExports()
 	}
 	if m.at[id] == (span{}) && extra == 0 {
 		return out
@@ -104,7 +104,15 @@ func (m *module) newGlobal() []byte {
 	return append(appendS64([]byte{I64, 1, opI64Const}, m.opt.Fuel), opEnd)
 }
 
-func (m *module) newExport() []byte {
-	out := append(appendU32(nil, uint32(len(Export))), Export...)
-	return appendU32(append(out, externGlobal), uint32(m.globals))
+func (m *module) newExports() []byte {
+	out := appendExport(nil, Export, externGlobal, uint32(m.globals))
+	for _, f := range m.fuelled {
+		out = appendExport(out, Fuelled(f.name), externFunction, f.helper)
+	}
+	return out
+}
+
+func appendExport(out []byte, name string, kind byte, index uint32) []byte {
+	out = append(appendU32(out, uint32(len(name))), name...)
+	return appendU32(append(out, kind), index)
 }

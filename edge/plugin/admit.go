@@ -8,7 +8,6 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/wedge-lb/wedge/sdk/abi"
 )
@@ -33,34 +32,9 @@ func checkSize(wasm []byte) error {
 	return nil
 }
 
-// signatures are the functions that a module of imports offers, by name.
-type signatures map[string]string
-
-func wedgeSignatures() signatures {
-	s := signatures{}
-	for _, f := range abi.Imports() {
-		s[f.Name] = f.Type()
-	}
-	return s
-}
-
-func wasiSignatures(c wazero.CompiledModule) signatures {
-	s := signatures{}
-	for name, f := range c.ExportedFunctions() {
-		s[name] = typeOf(f)
-	}
-	return s
-}
-
-// admit holds the exports and imports of a compiled module to the ABI, before anything of it runs.
-func admit(c wazero.CompiledModule, wasi signatures) error {
+// admit holds the exports of a compiled module to the ABI, before anything of it runs.
+func admit(c wazero.CompiledModule) error {
 	if err := admitVersion(c); err != nil {
-		return err
-	}
-	err := admitImports(c, map[string]signatures{
-		abi.Module: wedgeSignatures(), wasi_snapshot_preview1.ModuleName: wasi,
-	})
-	if err != nil {
 		return err
 	}
 	if _, ok := c.ExportedMemories()[abi.ExportMemory]; !ok {
@@ -96,32 +70,6 @@ func admitVersion(c wazero.CompiledModule) error {
 		return refuse("module speaks %s; this host speaks %s", strings.Join(others, ", "), abi.ExportVersion)
 	}
 	return refuse("export %q: missing; the module is not a wedge strategy", abi.ExportVersion)
-}
-
-func admitImports(c wazero.CompiledModule, known map[string]signatures) error {
-	for _, m := range c.ImportedMemories() {
-		module, name, _ := m.Import()
-		return refuse("import %s: a memory; a strategy brings its own", importName(module, name))
-	}
-	for _, f := range c.ImportedFunctions() {
-		module, name, _ := f.Import()
-		list, ok := known[module]
-		if !ok {
-			return refuse("import %s: unknown module", importName(module, name))
-		}
-		want, ok := list[name]
-		if !ok {
-			return refuse("import %s: unknown function", importName(module, name))
-		}
-		if got := typeOf(f); got != want {
-			return refuse("import %s: a function %s; it is %s", importName(module, name), got, want)
-		}
-	}
-	return nil
-}
-
-func importName(module, name string) string {
-	return fmt.Sprintf("%q", printable([]byte(module+"."+name), 128))
 }
 
 // typeOf writes a function's type as abi.Func.Type does.

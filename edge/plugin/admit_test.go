@@ -28,7 +28,10 @@ func TestLoadRefuses(t *testing.T) {
 			make([]byte, 16<<20+1),
 			`check: module of 16777217 bytes; at most 16777216 are allowed`,
 		},
-		"a truncated module": {wat(t, "route0")[:40], `compile: `},
+		"a truncated module": {
+			wat(t, "route0")[:40],
+			`check: 87 bytes of a section in 1 bytes (offset 0x26)`,
+		},
 		"no version": {
 			wat(t, "no_version"),
 			`check: export "wedge_abi_v1": missing; the module is not a wedge strategy`,
@@ -71,9 +74,24 @@ func TestLoadRefuses(t *testing.T) {
 		},
 		"somebody else's memory": {
 			wat(t, "memory_import"),
-			`check: import "env.memory": a memory; a strategy brings its own`,
+			`check: import "env.memory": a memory; only functions are offered (import section, offset 0x1b)`,
 		},
-		"more memory than is allowed": {wat(t, "huge_memory"), `compile: `},
+		"somebody else's global": {
+			wat(t, "global_import"),
+			`check: import "wedge.seed": a global; only functions are offered (import section, offset 0x1b)`,
+		},
+		"more memory than is allowed": {
+			wat(t, "huge_memory"),
+			`check: 65536 pages of memory; at most 256 are allowed (memory section, offset 0x23)`,
+		},
+		"the name of the fuel": {
+			wat(t, "hostile_reserved_name"),
+			`check: export "wedge_fuel": the name is kept for the host`,
+		},
+		"what is no strategy at all": {
+			[]byte("\x00asm\x01\x00\x00\x00"),
+			`check: export "wedge_abi_v1": missing; the module is not a wedge strategy`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := h.Load(context.Background(), "test", tt.wasm, plugin.Limits{})
@@ -85,7 +103,7 @@ func TestLoadRefuses(t *testing.T) {
 func TestLoadHoldsAModuleToItsMemoryLimit(t *testing.T) {
 	h := newHost(t, plugin.Options{})
 	_, err := h.Load(context.Background(), "test", wat(t, "route0"), plugin.Limits{Memory: 3 << 16})
-	assert.ErrorContains(t, err, "over limit of 3 pages")
+	assert.ErrorContains(t, err, "4 pages of memory; at most 3 are allowed")
 	m, err := h.Load(context.Background(), "test", wat(t, "route0"), plugin.Limits{Memory: 3<<16 + 1})
 	require.NoError(t, err)
 	require.NoError(t, m.Close(context.Background()))

@@ -96,8 +96,9 @@ func (g *Guests) instantiate() (*instance, error) {
 		guests: g, step: stepInstantiate, random: rand.NewChaCha8(seed),
 		stdout: &lineWriter{log: log, level: slog.LevelInfo, source: "stdout"},
 		stderr: &lineWriter{log: log, level: slog.LevelWarn, source: "stderr"},
-		shared: shared{g.binding.Counters, g.module.host.opt.Store.Namespace(g.module.name)},
+		shared: shared{g.binding.Counters, g.module.host.opt.Store.Namespace(g.module.name), g.binding.Usage},
 	}
+	i.stdout.fuel, i.stderr.fuel = &i.fuel, &i.fuel
 	i.ctx = &callContext{hostContext(), i}
 	var err error
 	i.module, err = g.module.runtime.InstantiateModule(i.ctx, g.module.code, moduleConfig(i))
@@ -106,6 +107,7 @@ func (g *Guests) instantiate() (*instance, error) {
 	}
 	g.module.host.alive.Add(1)
 	i.memory = i.module.Memory()
+	i.fuel.open(i.module)
 	if fault := i.initialize(); fault != nil {
 		i.close()
 		return nil, fault
@@ -126,8 +128,8 @@ func (i *instance) initialize() *Fault {
 	i.exports.frame = i.module.ExportedFunction(abi.ExportFrame)
 	i.exports.configure = i.module.ExportedFunction(abi.ExportConfigure)
 	i.exports.backends = i.module.ExportedFunction(abi.ExportBackends)
-	i.exports.pick = i.module.ExportedFunction(abi.ExportPick)
-	i.exports.observe = i.module.ExportedFunction(abi.ExportObserve)
+	i.exports.pick = i.serving(abi.ExportPick)
+	i.exports.observe = i.serving(abi.ExportObserve)
 	f := i.module.ExportedFunction(abi.ExportInitialize)
 	if f == nil {
 		return nil

@@ -20,7 +20,6 @@ func TestBindRefuses(t *testing.T) {
 		},
 		"a start function that declares": {"start_need", `instantiate: bad_call: need during instantiate`},
 		"a set-up that traps":            {"initialize_trap", `instantiate: trap: wasm error: unreachable`},
-		"an import that nobody offers":   {"global_import", `instantiate: `},
 		"a frame outside of the memory": {
 			"bad_frame",
 			`configure: bad_pointer: frame of 65536 bytes at 4294967280`,

@@ -29,6 +29,7 @@ const (
 	BadAnswer              // a decision that has no meaning
 	Refused                // configure or backends said no
 	Memory                 // it ended with all the memory that it may have
+	Fuel                   // more work than a call may do
 	HostPanic              // a bug of the host, met during a guest call
 	kinds
 )
@@ -37,7 +38,7 @@ const (
 const Kinds = int(kinds)
 
 var kindNames = [Kinds]string{
-	"trap", "exit", "bad_pointer", "bad_call", "bad_pick", "bad_answer", "refused", "memory", "host_panic",
+	"trap", "exit", "bad_pointer", "bad_call", "bad_pick", "bad_answer", "refused", "memory", "fuel", "host_panic",
 }
 
 func (k Kind) String() string { return kindNames[k] }

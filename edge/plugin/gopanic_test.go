@@ -17,7 +17,7 @@ func TestAGoGuestThatFails(t *testing.T) {
 	m := load(t, h, compileGo(t, "./testdata/wasm/panics"))
 	pool := newPool(3)
 	var heard faults
-	g := bind(t, m, plugin.Binding{Set: pool.Set(), Instances: 1, Fault: heard.add})
+	g := bind(t, m, plugin.Binding{Set: pool.Set(), Instances: 1, Fault: heard.add, Fuel: 1e9})
 	for path, tt := range map[string]struct {
 		kind plugin.Kind
 		text string

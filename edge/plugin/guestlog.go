@@ -102,14 +102,19 @@ type lineWriter struct {
 	line   []byte
 	first  string // line of the call: how a Go guest explains its end
 	lines  int    // of the call
+	fuel   *tank  // pays
 }
 
 // begin tells that a call begins.
 func (w *lineWriter) begin() { w.first, w.lines = "", 0 }
 
-// Write never fails.
+// writeShare is how many bytes of output are a unit of fuel.
+const writeShare = 4
+
+// Write never fails. A guest that cannot pay for it ends here.
 func (w *lineWriter) Write(p []byte) (int, error) {
 	n := len(p)
+	w.fuel.spend(int64(n / writeShare))
 	for len(p) > 0 {
 		line, rest, ended := bytes.Cut(p, []byte{'\n'})
 		w.line = append(w.line, line[:min(len(line), maxLine-len(w.line))]...)

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/wedge-lb/wedge/edge/balance"
+	"github.com/wedge-lb/wedge/sdk/abi"
 )
 
 // A Binding is what the instances of a module serve with.
@@ -16,6 +17,8 @@ type Binding struct {
 	Secret    [16]byte     // the pool's key for the hashes of attributes
 	Grants    []string     // raw attributes that the operator allows, for example "header:authorization"
 	Counters  *Counters    // the strategy's; default: their own
+	Fuel      int64        // units that a pick or an observation may use; default 200,000
+	Usage     *Usage       // notes what picks use; default: nobody's
 	Instances int          // default: one for each processor, and at least two
 	Fault     func(*Fault) // hears every fault, on the goroutine that met it; default: nobody
 	Wake      func()       // called when there is work for Maintain; must not block; default: nobody
@@ -27,6 +30,12 @@ func (b Binding) withDefaults() Binding {
 	}
 	if b.Counters == nil {
 		b.Counters = new(Counters)
+	}
+	if b.Fuel <= 0 {
+		b.Fuel = abi.PickFuel
+	}
+	if b.Usage == nil {
+		b.Usage = new(Usage)
 	}
 	if b.Instances <= 0 {
 		b.Instances = max(runtime.GOMAXPROCS(0), 2) // with one alone, a table update would hold up every pick

@@ -14,6 +14,7 @@ import (
 	"github.com/tetratelabs/wazero"
 
 	"github.com/wedge-lb/wedge/edge/store"
+	"github.com/wedge-lb/wedge/sdk/abi"
 )
 
 // Options of a Host. The zero value is usable.
@@ -24,6 +25,8 @@ type Options struct {
 	Seed     io.Reader        // seeds the guests' random numbers; default crypto/rand
 	Store    *store.Store     // what guests keep, in a namespace for each module's name; default: a new one
 	Compiler CompilerCommand  // what compiles; default: the host itself
+
+	unmetered bool // for benchmarks that compare
 }
 
 func (o Options) withDefaults() Options {
@@ -89,6 +92,14 @@ func (h *Host) Close(ctx context.Context) error { return h.cache.Close(ctx) }
 // Limits bound the instances of a module.
 type Limits struct {
 	Memory int64 // bytes of one instance, rounded up to pages of 64 KiB; default 16 MiB
+}
+
+// pages is the memory of an instance in the engine's unit.
+func (l Limits) pages() uint32 {
+	if l.Memory <= 0 {
+		l.Memory = abi.MaxMemory
+	}
+	return uint32(min((l.Memory+pageSize-1)/pageSize, 1<<16))
 }
 
 // Load checks and compiles a module. The caller closes it. Errors name the step: check or compile.

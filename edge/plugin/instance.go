@@ -28,6 +28,7 @@ const (
 type shared struct {
 	counters *Counters
 	store    *store.Namespace
+	usage    *Usage
 }
 
 // An instance is one running guest. Whoever took it from the free list owns it; it is not safe for
@@ -37,6 +38,8 @@ type instance struct {
 	ctx    *callContext
 	module api.Module
 	memory api.Memory
+	fuel   tank
+	spent  spent
 	slot   int // its place in the free list
 
 	exports struct{ frame, configure, backends, pick, observe api.Function }
@@ -61,13 +64,31 @@ type instance struct {
 	responded   bool
 	headerBytes int
 
-	stack   [1]uint64
+	stack   [2]uint64 // arguments, then results
 	scratch []byte
 }
 
-// call runs one export of the guest with one argument. It is the only way into a guest once it is
-// instantiated, and where its fuel will be set. It does not allocate unless the guest fails.
+// call runs one export of the guest with one argument, to set it up.
 func (i *instance) call(step string, f api.Function, arg uint32) (uint64, *Fault) {
+	i.fuel.fill(abi.SetupFuel)
+	return i.run(step, f, arg)
+}
+
+// serve runs one of the exports that take their fuel with them: one argument, at most one result, and then what is
+// left of it.
+func (i *instance) serve(step string, f api.Function, arg uint32, results int) (result uint64, used int64, fault *Fault) {
+	i.fuel.given = i.guests.binding.Fuel
+	i.stack[1] = uint64(i.fuel.given)
+	result, fault = i.run(step, f, arg)
+	if fault != nil {
+		return 0, i.fuel.used(), fault
+	}
+	return result, i.fuel.given - int64(i.stack[results]), nil
+}
+
+// run runs one export of the guest. It and serve are the only ways into a guest once it is instantiated. It does
+// not allocate unless the guest fails.
+func (i *instance) run(step string, f api.Function, arg uint32) (uint64, *Fault) {
 	i.step = step
 	i.stderr.begin()
 	i.stdout.begin()
@@ -82,7 +103,10 @@ func (i *instance) failed(step string, err error) *Fault {
 	i.stderr.flush()
 	f := faultOf(step, err, i.stderr.first)
 	f.Stack, f.Log = stackOf(err), i.guests.module.log.newest()
-	if (f.Kind == Trap || f.Kind == Exit) && i.outgrew() {
+	switch {
+	case f.Kind == Trap && i.fuel.used() > i.fuel.given:
+		f.Kind, f.Text = Fuel, i.fuel.fault().Text
+	case (f.Kind == Trap || f.Kind == Exit) && i.outgrew():
 		f.Kind = Memory
 	}
 	if f.Kind == HostPanic {
@@ -215,7 +239,8 @@ func (i *instance) pick(r *balance.Request, d *balance.Decision) (fault *Fault) 
 	n := i.writeRequest(frame, r)
 	i.hold(frame, int(n))
 	i.decision, i.badSpare, i.responded, i.headerBytes = d, false, false, 0
-	code, fault := i.call(stepPick, i.exports.pick, n)
+	code, used, fault := i.serve(stepPick, i.exports.pick, n, 1)
+	i.spent.note(used)
 	i.decision = nil
 	if fault != nil {
 		d.Reset()
@@ -237,7 +262,7 @@ func (i *instance) observe(r *balance.Result) (fault *Fault) {
 	}
 	writeResult(frame, b.Index, r)
 	i.hold(frame, abi.OutcomeSize)
-	_, fault = i.call(stepObserve, i.exports.observe, abi.OutcomeSize)
+	_, _, fault = i.serve(stepObserve, i.exports.observe, abi.OutcomeSize, 0)
 	return fault
 }
 
@@ -257,6 +282,7 @@ func (i *instance) survive(step string, fault **Fault) {
 
 // close frees the instance.
 func (i *instance) close() {
+	i.spent.add(i.shared.usage)
 	_ = i.module.Close(context.Background())
 	i.guests.module.host.alive.Add(-1)
 }

@@ -29,7 +29,9 @@ func TestFloodsAreBounded(t *testing.T) {
 	h := newHost(t, plugin.Options{
 		Logger: jsonLogger(&log), Now: func() time.Time { return now }, Store: kept,
 	})
-	g := bind(t, load(t, h, wat(t, "floods")), plugin.Binding{Set: newPool(1).Set(), Instances: 1})
+	g := bind(t, load(t, h, wat(t, "floods")), plugin.Binding{
+		Set: newPool(1).Set(), Instances: 1, Fuel: 1_000_000,
+	})
 	pick := func() {
 		var d balance.Decision
 		require.NoError(t, g.Pick(request(), nil, &d))

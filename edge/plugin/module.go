@@ -36,10 +36,10 @@ type Module struct {
 func (h *Host) load(ctx context.Context, name string, wasm []byte, l Limits, how loading) (*Module, error) {
 	m := &Module{
 		host: h, name: name, runtime: wazero.NewRuntimeWithConfig(hostContext(), runtimeConfig(l, how.cache)),
-		expect: how.expect, limit: memoryLimit(l),
+		expect: how.expect, limit: int64(l.pages()) * pageSize,
 		log: newGuestLog(h.opt.Logger.With(slog.String("strategy", name)), h.opt.Now),
 	}
-	if err := m.compile(ctx, wasm); err != nil {
+	if err := m.compile(ctx, wasm, l); err != nil {
 		return nil, errors.Join(err, m.Close(hostContext()))
 	}
 	return m, nil
@@ -48,31 +48,27 @@ func (h *Host) load(ctx context.Context, name string, wasm []byte, l Limits, how
 // hostContext is what guest calls see in place of any client's context.
 func hostContext() context.Context { return context.Background() }
 
-// memoryLimit is the bytes that an instance may have, whole pages.
-func memoryLimit(l Limits) int64 {
-	if l.Memory <= 0 {
-		l.Memory = abi.MaxMemory
-	}
-	return min((l.Memory+pageSize-1)/pageSize, 1<<16) * pageSize
-}
-
 func runtimeConfig(l Limits, cache wazero.CompilationCache) wazero.RuntimeConfig {
-	pages := uint32(memoryLimit(l) / pageSize)
-	c := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2).WithMemoryLimitPages(pages)
+	c := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2).WithMemoryLimitPages(l.pages())
 	if cache != nil {
 		c = c.WithCompilationCache(cache)
 	}
 	return c
 }
 
-// compile is where metering will rewrite the module, and where a child process will try it first.
-func (m *Module) compile(ctx context.Context, wasm []byte) error {
-	offered, err := m.exportWASI()
+// compile lets the module be checked and metered before the engine sees it.
+func (m *Module) compile(ctx context.Context, wasm []byte, l Limits) error {
+	wasi, err := m.exportWASI()
 	if err != nil {
 		return fmt.Errorf("compile: host functions: %w", err)
 	}
 	if err = m.exportImports(); err != nil {
 		return fmt.Errorf("compile: host functions: %w", err)
+	}
+	if !m.host.opt.unmetered {
+		if wasm, err = meterModule(wasm, l, wasi); err != nil {
+			return fmt.Errorf("check: %w", err)
+		}
 	}
 	if m.digest = sha256.Sum256(wasm); m.expect != "" && m.expect != hex.EncodeToString(m.digest[:]) {
 		return errStale
@@ -80,25 +76,24 @@ func (m *Module) compile(ctx context.Context, wasm []byte) error {
 	if m.code, err = m.runtime.CompileModule(hostContext(), wasm); err != nil {
 		return fmt.Errorf("compile: %s", printable([]byte(err.Error()), maxText))
 	}
-	if err = admit(m.code, offered); err != nil {
+	if err = admit(m.code); err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
 	_, m.observes = m.code.ExportedFunctions()[abi.ExportObserve]
 	return ctx.Err()
 }
 
-// exportWASI offers WASI preview 1, behind which there is nothing, and gives the types of its functions.
-func (m *Module) exportWASI() (signatures, error) {
+// exportWASI offers WASI preview 1, behind which there is nothing, and gives its functions.
+func (m *Module) exportWASI() (wazero.CompiledModule, error) {
 	c, err := wasi_snapshot_preview1.NewBuilder(m.runtime).Compile(hostContext())
 	if err != nil {
 		return nil, err
 	}
-	offered := wasiSignatures(c)
 	if err := c.Close(hostContext()); err != nil {
 		return nil, err
 	}
 	_, err = wasi_snapshot_preview1.Instantiate(hostContext(), m.runtime)
-	return offered, err
+	return c, err
 }
 
 // exportImports offers the functions of the ABI to the guest.

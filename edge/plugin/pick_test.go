@@ -32,7 +32,7 @@ func TestAFaultOfEachKindHurtsNobody(t *testing.T) {
 		"a": {plugin.Trap, "unreachable", fatal},
 		"b": {plugin.Trap, "out of bounds memory access", fatal},
 		"c": {plugin.Trap, "integer divide by zero", fatal},
-		"d": {plugin.Trap, "stack overflow", fatal},
+		"d": {plugin.Fuel, "more than 200000 units of fuel", fatal},
 		"e": {plugin.Exit, "exit code 3", fatal},
 		"f": {plugin.BadPick, "out of range", false},
 		"g": {plugin.BadPick, "out of range", false},

@@ -11,12 +11,12 @@ import (
 )
 
 // SelfTest lets the instances decide n synthetic requests: each decision must name a row of the table or
-// none, and no fault may happen. Counters and store are not the strategy's meanwhile. Call it before the
-// guests serve.
+// none, and no fault may happen. Counters, usage and store are not the strategy's meanwhile. Call it before
+// the guests serve.
 func (g *Guests) SelfTest(ctx context.Context, n int) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	trial := shared{new(Counters), store.New(store.Options{}).Namespace("")}
+	trial := shared{new(Counters), store.New(store.Options{}).Namespace(""), new(Usage)}
 	for slot := range g.free.slots {
 		share := (n + slot) / len(g.free.slots)
 		if err := g.testLocked(ctx, slot, share, trial); err != nil {
@@ -47,7 +47,7 @@ func (g *Guests) Try(ctx context.Context, s *balance.Set, n int) error {
 		return err
 	}
 	defer i.close()
-	trial := shared{new(Counters), store.New(store.Options{}).Namespace("")}
+	trial := shared{new(Counters), store.New(store.Options{}).Namespace(""), new(Usage)}
 	if err := i.test(ctx, n, trial); err != nil {
 		return fmt.Errorf("self-test: %w", err)
 	}
@@ -57,7 +57,8 @@ func (g *Guests) Try(ctx context.Context, s *balance.Set, n int) error {
 func (i *instance) test(ctx context.Context, n int, trial shared) error {
 	own := i.shared
 	i.shared = trial
-	defer func() { i.shared = own }()
+	i.spent.add(own.usage)
+	defer func() { i.shared, i.spent = own, spent{} }()
 	var d balance.Decision
 	for k := range n {
 		if err := ctx.Err(); err != nil {

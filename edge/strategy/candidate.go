@@ -85,7 +85,7 @@ func (c *Candidate) serve(ctx context.Context, spec Spec, t Target) error {
 	secret := s.deps.Secret(t.Pool.Name())
 	made, err := c.generation.code.module.Bind(ctx, plugin.Binding{
 		Set: t.Set, Options: spec.Options, Secret: secret, Grants: spec.Grants, Instances: spec.Instances,
-		Counters: &s.counters, Fault: s.fault, Wake: s.poke,
+		Fuel: spec.Fuel, Usage: &s.usage, Counters: &s.counters, Fault: s.fault, Wake: s.poke,
 	})
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ type Spec struct {
 	Options   []byte   // JSON for the plugin
 	Grants    []string // raw attributes that the operator allows, for example "header:authorization"
 	Memory    int64    // bytes of one instance; 0 = the host's default
+	Fuel      int64    // units of work of one pick; 0 = the host's default
 	Instances int      // for each pool; 0 = the host's default
 }
 
@@ -36,7 +37,7 @@ func (s Spec) sameCode(o Spec) bool { return s.Digest == o.Digest && s.Memory ==
 // sameGuests tells whether guests of the one can serve as the other's.
 func (s Spec) sameGuests(o Spec) bool {
 	return s.sameCode(o) && bytes.Equal(s.Options, o.Options) && slices.Equal(s.Grants, o.Grants) &&
-		s.Instances == o.Instances
+		s.Instances == o.Instances && s.Fuel == o.Fuel
 }
 
 // short is the digest in logs and decisions.

@@ -72,6 +72,7 @@ type Status struct {
 	Memory     int64    // bytes of those that are idle at the moment
 	Attributes []string // what it sees of a request
 
+	Fuel        plugin.UsageCount // what its picks used, of all generations
 	Faults      map[string]uint64 // by kind, of all generations; kinds without any are left out
 	LastFault   string
 	LastFaultAt time.Time
@@ -100,8 +101,23 @@ func (s *Strategy) Status() Status {
 		st.Instances += g.Live()
 		st.Memory += g.Memory()
 	}
+	st.Fuel = s.Fuel()
 	slices.Sort(st.Pools)
 	return st
+}
+
+// Fuel tells what the picks of all generations used.
+func (s *Strategy) Fuel() plugin.UsageCount {
+	s.mu.Lock()
+	var serving []*guests
+	if s.current != nil {
+		serving = slices.Collect(maps.Values(s.current.guests))
+	}
+	s.mu.Unlock()
+	for _, g := range serving {
+		g.AddUsage()
+	}
+	return s.usage.Read()
 }
 
 // describe fills in what is known of the generation that serves, and gives its guests.

@@ -42,6 +42,7 @@ type Strategy struct {
 	name     string
 	deps     Deps
 	counters plugin.Counters // kept over generations
+	usage    plugin.Usage    // kept over generations
 	faults   faults
 	outage   quarantine
 	wake     chan struct{} // there is work for Run
