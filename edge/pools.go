@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -38,7 +39,7 @@ func (s *Server) planPools(c *config.Config, discovered map[string]*discovery) (
 		}
 		p.preview = p.pool.Preview(s.specs(p, discovered[name]))
 		if err := p.planAffinity(s, s.affinities[name]); err != nil {
-			return nil, c.Fault("pools."+name+".affinity", err.Error())
+			return nil, affinityFault(c, name, err)
 		}
 		plans[name] = p
 	}
@@ -92,6 +93,16 @@ func (p *poolPlan) planAffinity(s *Server, before *affinity.Affinity) error {
 		Header: conf.Header, Query: conf.Query, Sessions: s.sessionRules(conf.Session), Before: before,
 	})
 	return err
+}
+
+// affinityFault is the fault of a pool's affinity, at the option that was refused if that is known.
+func affinityFault(c *config.Config, pool string, err error) error {
+	path := "pools." + pool + ".affinity"
+	var option *affinity.OptionError
+	if errors.As(err, &option) {
+		return c.Fault(path+"."+option.Option, option.Err.Error())
+	}
+	return c.Fault(path, err.Error())
 }
 
 func cookie(c config.Cookie) affinity.Cookie {

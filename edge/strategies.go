@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 
 	"github.com/wedge-lb/wedge/edge/config"
+	"github.com/wedge-lb/wedge/edge/plugin"
 	"github.com/wedge-lb/wedge/edge/strategy"
 )
 
@@ -59,9 +61,24 @@ func (s *Server) planStrategy(ctx context.Context, c *config.Config, name string
 	}
 	made, err := s.strategy(name).Prepare(ctx, spec, targets)
 	if err != nil {
-		return nil, c.Fault("strategies."+name, err.Error())
+		return nil, c.Fault("strategies."+name+refusedOption(err), err.Error())
 	}
 	return made, nil
+}
+
+var namedOption = regexp.MustCompile(`^option ([A-Za-z0-9_.\[\]-]{1,200}): `)
+
+// refusedOption is where in a strategy the options are that a plugin refused; "" if it was not for them. A plugin
+// may name one as those of the SDK do; what else it writes is no place.
+func refusedOption(err error) string {
+	var f *plugin.Fault
+	if !errors.As(err, &f) || f.Kind != plugin.Refused || f.Step != "configure" {
+		return ""
+	}
+	if named := namedOption.FindStringSubmatch(f.Text); named != nil {
+		return ".options." + named[1]
+	}
+	return ".options"
 }
 
 // strategyTargets are the pools that each strategy serves.

@@ -67,12 +67,45 @@ sites:
 	assert.Equal(t, 2, r.code)
 	assert.Contains(t, r.err, "broken.yaml:7:3: strategies.one: ")
 	assert.Contains(t, r.err, "not a WebAssembly module")
-	assert.Contains(t, r.err, "broken.yaml:8:3: strategies.two: ")
+	assert.Contains(t, r.err, "broken.yaml:8:56: strategies.two.options.algorithm: ")
 	assert.Contains(t, r.err, `"magic": want one of round_robin`)
 	assert.Contains(t, r.err, "broken.yaml:13:25: sites[0].tls.certificate: ")
 	assert.Contains(t, r.err, "nowhere.crt")
 	assert.NoDirExists(t, h.path("never-made"))
 	assertTmpEmpty(t, h)
+}
+
+func TestCheckPlacesWhatIsRefusedAtItsKey(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	for name, tt := range map[string]struct{ options, affinity, want string }{
+		"an option": {"{ algorithm: p2c, nonsense: 1 }", "{}", "5:42: strategies.s.options.nonsense: "},
+		"one below another": {"{ prefer: [{ zone: [x, 3] }] }", "{}",
+			"5:37: strategies.s.options.prefer[0].zone[1]: "},
+		"a list of one, as its element": {"{ prefer: { zone: 3 } }", "{}", "5:32: strategies.s.options.prefer.zone: "},
+		"options without a name":        {"{ '': 1 }", "{}", "5:5: strategies.s.options: "},
+		"a field of the affinity": {"{}", "{ carrier: header, header: cookie }",
+			`8:42: pools.p.affinity.header: "cookie" has a meaning of its own; want another name`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h.write("wedge.yaml", `version: 1
+strategies:
+  s:
+    use: builtin/stateless
+    options: `+tt.options+`
+pools:
+  p:
+    affinity: `+tt.affinity+`
+    strategy: s
+    backends: [{ url: "http://127.0.0.1:1" }]
+server: { listen: { http: ":0" } }
+sites: [{ hosts: ["*"], routes: [{ pool: p }] }]
+`)
+			r := h.run("check")
+			assert.Equal(t, 2, r.code)
+			assert.Contains(t, r.err, "wedge.yaml:"+tt.want)
+		})
+	}
 }
 
 func TestCheckSaysThatAFileIsFine(t *testing.T) {

@@ -60,6 +60,16 @@ type Affinity struct {
 	lost         *tally
 }
 
+// An OptionError is about one of the Options.
+type OptionError struct {
+	Option string // as the configuration calls it, such as header
+	Err    error
+}
+
+func (e *OptionError) Error() string { return e.Option + ": " + e.Err.Error() }
+
+func (e *OptionError) Unwrap() error { return e.Err }
+
 // New makes the affinity of a pool. The error tells which option cannot be.
 func New(pool string, keys *Keyring, o Options) (*Affinity, error) {
 	a := &Affinity{
@@ -83,7 +93,7 @@ func New(pool string, keys *Keyring, o Options) (*Affinity, error) {
 		return nil, fmt.Errorf("affinity: %w", err)
 	}
 	if err := a.remember(o.Sessions, pool, o.Before); err != nil {
-		return nil, fmt.Errorf("affinity: session: %w", err)
+		return nil, fmt.Errorf("affinity: %w", &OptionError{"session", err})
 	}
 	return a, nil
 }

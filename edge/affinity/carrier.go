@@ -47,20 +47,21 @@ func (a *Affinity) carry(o Options, pool string) error {
 	a.carrier = o.Carrier
 	if o.Carrier == InCookie {
 		if err := o.Cookie.compile(a, pool); err != nil {
-			return fmt.Errorf("cookie: %w", err)
+			return &OptionError{"cookie", err}
 		}
 		return nil
 	}
 	a.header = cmp.Or(o.Header, defaultHeader)
 	lower := strings.ToLower(a.header)
 	if strings.ContainsFunc(a.header, notToken) {
-		return fmt.Errorf("header %q: want the name of a field", a.header)
+		return &OptionError{"header", fmt.Errorf("%q: want the name of a field", a.header)}
 	}
 	if slices.Contains(reserved, lower) || strings.HasPrefix(lower, "x-forwarded-") {
-		return fmt.Errorf("header %q: this field has a meaning of its own; want another name", a.header)
+		return &OptionError{"header", fmt.Errorf("%q has a meaning of its own; want another name", a.header)}
 	}
 	if a.query = []byte(cmp.Or(o.Query, defaultQuery)); strings.ContainsFunc(string(a.query), notParameter) {
-		return fmt.Errorf("query %q: want the name of a URL parameter: letters, digits, - and _", a.query)
+		return &OptionError{"query",
+			fmt.Errorf("%q: want the name of a URL parameter: letters, digits, - and _", a.query)}
 	}
 	return nil
 }

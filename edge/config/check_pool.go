@@ -103,7 +103,7 @@ func (k *checker) strategyName(path, name string) {
 		k.refuse(path, "want the name of a strategy; define one under strategies with use: builtin/%s", name)
 		return
 	}
-	k.refuse(path, "no strategy %q%s", name, suggest(name, names))
+	k.refuse(path, "no strategy %q%s", name, offer(name, names))
 }
 
 func (k *checker) backends(path string, list []Backend) {

@@ -178,7 +178,7 @@ func (k *checker) targets(path string, r Route) {
 
 func (k *checker) poolName(path, name string) {
 	if _, ok := k.c.Pools[name]; !ok && !k.faulty["pools"] && k.given(path) {
-		k.refuse(path, "no pool %q%s", name, suggest(name, slices.Collect(maps.Keys(k.c.Pools))))
+		k.refuse(path, "no pool %q%s", name, offer(name, slices.Collect(maps.Keys(k.c.Pools))))
 	}
 }
 

@@ -17,10 +17,10 @@ func Builtins() []string {
 func (k *checker) strategy(path string, s Strategy) {
 	if name, builtin := strings.CutPrefix(s.Use, "builtin/"); builtin {
 		if !slices.Contains(Builtins(), name) {
-			k.refuse(path+".use", "no built-in strategy %q%s", s.Use, suggest(s.Use, usable(nil)))
+			k.refuse(path+".use", "no built-in strategy %q%s", s.Use, offer(s.Use, usable(nil)))
 		}
 	} else if _, ok := k.c.Plugins[s.Use]; !ok && !k.faulty["plugins"] && k.given(path+".use") {
-		k.refuse(path+".use", "no plugin %q%s", s.Use, suggest(s.Use, usable(k.c.Plugins)))
+		k.refuse(path+".use", "no plugin %q%s", s.Use, offer(s.Use, usable(k.c.Plugins)))
 	}
 	for i, g := range s.Grants {
 		kind, name, _ := strings.Cut(g, ":")

@@ -14,6 +14,21 @@ func suggest(word string, candidates []string) string {
 	return ""
 }
 
+const maxOffered = 20 // names in a message
+
+// offer is suggest, or if no candidate is near, the end of a message that lists them all.
+func offer(word string, candidates []string) string {
+	if hint := suggest(word, candidates); hint != "" || len(candidates) == 0 {
+		return hint
+	}
+	list := slices.Sorted(slices.Values(candidates))
+	more := ""
+	if len(list) > maxOffered {
+		list, more = list[:maxOffered], fmt.Sprintf(" and %d more", len(list)-maxOffered)
+	}
+	return "; there are " + strings.Join(list, ", ") + more
+}
+
 // nearest returns the candidate that is a slip away from word: one edit for every
 // three letters, or an end that is missing or too much; "" = none is.
 func nearest(word string, candidates []string) string {
