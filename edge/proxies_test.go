@@ -67,6 +67,25 @@ func TestAnAnnouncedClientIsWhatEverybodySees(t *testing.T) {
 	assert.Contains(t, r.log.String(), "PROXY header refused")
 }
 
+// Forwarded and X-Forwarded-For tell backends the same chain, and what is malformed hides nothing of it.
+func TestForwardingFieldsAgree(t *testing.T) {
+	b := backend(t, func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, r.Header.Get("X-Forwarded-For")+"|"+r.Header.Get("Forwarded"))
+	})
+	r := startWith(t, "  drain_timeout: 5s\n", trusting, alone(b.URL, ""))
+	for _, p := range protocols {
+		c, host := r.client(p), strings.SplitN(r.url(p), "//", 2)[1]
+		own := "for=127.0.0.1;host=\"" + host + "\";proto=" + strings.SplitN(r.url(p), ":", 2)[0]
+		for _, tt := range [][3]string{
+			{"Forwarded", "for=1.2.3.4, for=10.1.1.1", "1.2.3.4, 10.1.1.1, 127.0.0.1|for=1.2.3.4, for=10.1.1.1, "},
+			{"X-Forwarded-For", "1.2.3.4, ::1", `1.2.3.4, ::1, 127.0.0.1|for=1.2.3.4, for="[::1]", `},
+			{"Forwarded", `for=6.6.6.6, for="1.2.3.4`, "127.0.0.1|"},
+		} {
+			assert.Equal(t, tt[2]+own, asker(t, c, "GET", r.url(p), tt[0], tt[1]), p)
+		}
+	}
+}
+
 // alone is a configuration with one backend and what its pool says of upstream and health.
 func alone(url, more string) string {
 	return "pools: { p: { strategy: fallback, backends: [{ url: \"" + url + "\" }]" + more + ` } }

@@ -57,6 +57,46 @@ func covered(prefixes []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
+// maxHops bounds the hops that are told in another notation, in which they may take more room.
+const maxHops = 32
+
+// convert gives the nearest hops of a list in another notation (RFC 7239 7.4). Those that name no address are
+// unknown there.
+func (x *Exchange) convert(list []byte, cut func(list []byte) (before, last []byte),
+	parse func(hop []byte) (netip.Addr, bool), write func(dst []byte, hop netip.Addr) []byte) []byte {
+	var hops [maxHops]netip.Addr
+	n := 0
+	for ; len(list) > 0 && n < maxHops; n++ {
+		var last []byte
+		list, last = cut(list)
+		hops[n], _ = parse(last)
+	}
+	start := len(x.scratch)
+	for n--; n >= 0; n-- {
+		if x.scratch = write(x.scratch, hops[n]); n > 0 {
+			x.scratch = append(x.scratch, ", "...)
+		}
+	}
+	return x.scratch[start:]
+}
+
+// appendHop writes a hop of X-Forwarded-For.
+func appendHop(dst []byte, hop netip.Addr) []byte {
+	if !hop.IsValid() {
+		return append(dst, "unknown"...)
+	}
+	return hop.AppendTo(dst)
+}
+
+// appendElement writes a hop of Forwarded.
+func appendElement(dst []byte, hop netip.Addr) []byte {
+	dst = append(dst, "for="...)
+	if !hop.Is6() {
+		return appendHop(dst, hop)
+	}
+	return append(appendHop(append(dst, `"[`...), hop), `]"`...)
+}
+
 // cutLast splits a comma-separated list before its last item, which is given without white space.
 func cutLast(list []byte) (before, last []byte) {
 	i := len(list)
@@ -92,6 +132,64 @@ func escaped(b []byte) bool {
 	return n%2 == 1
 }
 
+// sound is the end of a Forwarded list behind what is malformed: a quote that somebody left open would take in what
+// is appended.
+func sound(list []byte) []byte {
+	kept := len(list)
+	for rest := list; len(rest) > 0; {
+		var last []byte
+		if rest, last = cutElement(rest); !wellFormed(last) {
+			break
+		}
+		if kept = len(rest); list[kept] == ',' {
+			kept++
+		}
+	}
+	return trim(list[kept:])
+}
+
+// wellFormed tells whether an element of Forwarded is one or more parameters (RFC 7239 4), with some white space
+// and bare addresses forgiven.
+func wellFormed(element []byte) bool {
+	for more := true; more; {
+		var pair []byte
+		pair, element = cutPair(element)
+		more = len(element) > 0
+		name, value, _ := bytes.Cut(pair, []byte{'='})
+		if !bare(name) || !bare(value) && !quoted(value) {
+			return false
+		}
+	}
+	return true
+}
+
+// bare tells whether b can stand without quotes.
+func bare(b []byte) bool {
+	for _, c := range b {
+		if c <= ' ' || c > '~' || c == '"' || c == '\\' || c == ',' || c == ';' {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// quoted tells whether b is one quoted string.
+func quoted(b []byte) bool {
+	end := len(b) - 1
+	if end < 1 || b[0] != '"' {
+		return false
+	}
+	for i := 1; i < end; i++ {
+		switch b[i] {
+		case '"':
+			return false
+		case '\\':
+			i++
+		}
+	}
+	return b[end] == '"' && !escaped(b[:end])
+}
+
 func trim(b []byte) []byte {
 	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
 		b = b[1:]
@@ -103,8 +201,11 @@ func trim(b []byte) []byte {
 }
 
 // parseElement reads the address of an element of Forwarded (RFC 7239 4): its only for parameter, if that
-// names no host in disguise (unknown, or a word behind an underscore).
+// names no host in disguise (unknown, or a word behind an underscore). Of a malformed one nothing is believed.
 func parseElement(element []byte) (netip.Addr, bool) {
+	if !wellFormed(element) {
+		return netip.Addr{}, false
+	}
 	var node []byte
 	for len(element) > 0 {
 		var pair []byte

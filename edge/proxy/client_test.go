@@ -48,7 +48,8 @@ func TestForwardedNamesTheClientWhereXForwardedForDoesNot(t *testing.T) {
 		"for twice":                    {proxied, "for=1.1.1.1;for=2.2.2.2", proxied},
 		"nothing":                      {proxied, "", proxied},
 		"a quote left open before":     {proxied, `for="1.1.1.1, for="[2001:db8::1]"`, "2001:db8::1"},
-		"a quote left open at the end": {proxied, `for=1.1.1.1;host="a`, "1.1.1.1"},
+		"a quote left open at the end": {proxied, `for=1.1.1.1;host="a`, proxied},
+		"malformed":                    {proxied, `for=1.1.1.1;proto=a b`, proxied},
 		"escapes in another parameter": {proxied, `host="\",for=6.6.6.6,\\";for=1.1.1.1`, "1.1.1.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,5 +84,63 @@ func FuzzForwarded(f *testing.F) {
 			}
 		}
 		seenFrom(t, "10.0.0.1", "Forwarded", before)
+		forwarded, chain := told(t, "Forwarded", before)
+		require.True(t, strings.HasSuffix(forwarded, own))
+		require.True(t, strings.HasSuffix(", "+chain, ", 10.0.0.1"))
+		n := len(forwarded) - len(own)
+		require.Zero(t, strings.Count(unescaped.Replace(forwarded[:n]), `"`)%2, "%q", forwarded)
 	})
+}
+
+const own = `for=10.0.0.1;host="shop.test";proto=http`
+
+var unescaped = strings.NewReplacer(`\\`, "", `\"`, "")
+
+// told gives what the backend gets from a trusted proxy's request.
+func told(t testing.TB, fields ...string) (forwarded, chain string) {
+	t.Helper()
+	b := setUp(t, first("a"), nil)
+	x := new(proxy.Exchange)
+	request(x, fields...)
+	x.Peer, x.Reply = netip.MustParseAddrPort("10.0.0.1:1"), new(reply)
+	b.proxy.Serve(x)
+	f, _ := b.backends.last.Get("forwarded")
+	c, _ := b.backends.last.Get("x-forwarded-for")
+	return string(f), string(c)
+}
+
+// Backends read one of the two fields; neither may hide what the other tells.
+func TestForwardedAndXForwardedForTellTheSame(t *testing.T) {
+	const hop = "10.0.0.1"
+	for name, tt := range map[string]struct {
+		fields           []string
+		forwarded, chain string // before the edge's own
+	}{
+		"nothing":            {nil, "", ""},
+		"Forwarded alone":    {[]string{"Forwarded", "for=1.2.3.4, for=10.1.1.1"}, "for=1.2.3.4, for=10.1.1.1", "1.2.3.4, 10.1.1.1"},
+		"on two lines":       {[]string{"Forwarded", "for=1.2.3.4", "Forwarded", "for=10.1.1.1"}, "for=1.2.3.4, for=10.1.1.1", "1.2.3.4, 10.1.1.1"},
+		"IPv6":               {[]string{"Forwarded", `for="[2001:db8::1]:80";proto=https`}, `for="[2001:db8::1]:80";proto=https`, "2001:db8::1"},
+		"hidden":             {[]string{"Forwarded", "for=_x, proto=http, for=1.1.1.1"}, "for=_x, proto=http, for=1.1.1.1", "unknown, unknown, 1.1.1.1"},
+		"X-Forwarded-For":    {[]string{"X-Forwarded-For", "x, 1.2.3.4:5, ::1"}, `for=unknown, for=1.2.3.4, for="[::1]"`, "x, 1.2.3.4:5, ::1"},
+		"both":               {[]string{"Forwarded", "for=1.1.1.1", "X-Forwarded-For", "2.2.2.2"}, "for=1.1.1.1", "2.2.2.2"},
+		"an open quote":      {[]string{"Forwarded", `for=6.6.6.6, for="1.2.3.4`}, "", ""},
+		"before a good one":  {[]string{"Forwarded", `for="6.6.6.6, for=1.2.3.4`}, "for=1.2.3.4", "1.2.3.4"},
+		"an open escape":     {[]string{"Forwarded", `for="a\"`}, "", ""},
+		"a quote within":     {[]string{"Forwarded", `for="a"b"`}, "", ""},
+		"malformed and both": {[]string{"Forwarded", `for="`, "X-Forwarded-For", "2.2.2.2"}, "for=2.2.2.2", "2.2.2.2"},
+		"a leading comma":    {[]string{"Forwarded", ",for=1.1.1.1"}, "for=1.1.1.1", "1.1.1.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			forwarded, chain := told(t, tt.fields...)
+			assert.Equal(t, strings.TrimPrefix(tt.forwarded+", "+own, ", "), forwarded)
+			assert.Equal(t, strings.TrimPrefix(tt.chain+", "+hop, ", "), chain)
+		})
+	}
+}
+
+// A list of very many hops does not grow by being told another way.
+func TestOnlyTheNearestHopsAreToldAnotherWay(t *testing.T) {
+	forwarded, chain := told(t, "X-Forwarded-For", strings.Repeat("::,", 10000)+"::2")
+	assert.Len(t, chain, len("::,")*10000+len("::2, 10.0.0.1"))
+	assert.Equal(t, strings.Repeat(`for="[::]", `, 31)+`for="[::2]", `+own, forwarded)
 }

@@ -74,7 +74,13 @@ type inbound struct {
 }
 
 func (s *inbound) read(x *Exchange) {
-	s.via, s.forwarded, s.chain = x.list("via"), x.list("forwarded"), x.list("x-forwarded-for")
+	s.via, s.forwarded, s.chain = x.list("via"), sound(x.list("forwarded")), x.list("x-forwarded-for")
+	switch { // the two must not contradict each other
+	case len(s.chain) == 0:
+		s.chain = x.convert(s.forwarded, cutElement, parseElement, appendHop)
+	case len(s.forwarded) == 0:
+		s.forwarded = x.convert(s.chain, cutLast, parseHop, appendElement)
+	}
 	s.host, s.proto, s.id = x.lastOf("x-forwarded-host"), x.lastOf("x-forwarded-proto"), x.lastOf("x-request-id")
 }
 
