@@ -104,33 +104,34 @@ func (c *codeCache) name(wasm []byte, l Limits) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// ready gives the note of a module whose compiled code lies in the cache; a child compiles it if need be. With
-// compiled = false it could not be kept, but the child found nothing wrong with it.
-func (c *codeCache) ready(ctx context.Context, wasm []byte, l Limits) (note compiledNote, compiled bool, err error) {
+// ready gives the note of a module whose compiled code lies in the cache; a child compiles it if need be. With an
+// error in unkept the cache cannot have it, but the child found nothing wrong with it.
+func (c *codeCache) ready(ctx context.Context, wasm []byte, l Limits) (note compiledNote, unkept, err error) {
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
 	case <-ctx.Done():
-		return note, false, fmt.Errorf("compile: %w", ctx.Err())
+		return note, nil, fmt.Errorf("compile: %w", ctx.Err())
 	}
 	name := c.name(wasm, l)
 	if note, err = c.read(name); err == nil {
-		return note, true, nil
+		return note, nil, nil
 	}
-	dir, err := scratch(c.dir)
-	if err != nil {
-		_, e := c.compiler.run(ctx, wasm, l, "")
-		return note, false, e
+	dir, unkept := scratch(c.dir)
+	if unkept != nil {
+		_, err = c.compiler.run(ctx, wasm, l, "")
+		return note, unkept, err
 	}
 	defer os.RemoveAll(dir)
 	answer, err := c.compiler.run(ctx, wasm, l, dir)
-	if err != nil || answer.Unstored != "" {
-		return note, false, err
+	switch {
+	case err != nil:
+		return note, nil, err
+	case answer.Unstored != "":
+		return note, errors.New(printable([]byte(answer.Unstored), maxText)), nil
 	}
-	if note, err = c.keep(name, dir, answer.Metered); err != nil {
-		return note, false, nil
-	}
-	return note, true, nil
+	note, unkept = c.keep(name, dir, answer.Metered)
+	return note, unkept, nil
 }
 
 // read gives a note, and is an error unless the file is what it says.

@@ -40,6 +40,7 @@ func Compile(args []string, in io.Reader, out io.Writer) error {
 	if err := json.Unmarshal([]byte(args[0]), &job); err != nil {
 		return fmt.Errorf("compile: the argument: %w", err)
 	}
+	native := canExecute() // before the limits, which must not make an interpreter of the engine
 	if err := boundProcess(job); err != nil {
 		return fmt.Errorf("compile: limits: %w", err)
 	}
@@ -50,10 +51,10 @@ func Compile(args []string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("compile: the module: %w", err)
 	}
-	return json.NewEncoder(out).Encode(job.do(wasm))
+	return json.NewEncoder(out).Encode(job.do(wasm, native))
 }
 
-func (j compileJob) do(wasm []byte) compileAnswer {
+func (j compileJob) do(wasm []byte, native bool) compileAnswer {
 	if err := checkSize(wasm); err != nil {
 		return compileAnswer{Refused: fmt.Sprintf("check: %s", err)}
 	}
@@ -70,6 +71,9 @@ func (j compileJob) do(wasm []byte) compileAnswer {
 	}
 	if err != nil {
 		return compileAnswer{Refused: err.Error()}
+	}
+	if _, err := compiledFile(j.Dir); err != nil && native && j.Dir != "" && a.Unstored == "" {
+		return compileAnswer{Refused: "compile: the limit of memory leaves no room for code"}
 	}
 	a.Metered = hex.EncodeToString(metered[:])
 	return a

@@ -32,6 +32,16 @@ func boundProcess(j compileJob) error {
 	return errors.Join(append(errs, closeInherited())...)
 }
 
+// canExecute tells whether this process may make code and run it; where it may not, guests are interpreted.
+func canExecute() bool {
+	page, err := unix.Mmap(-1, 0, 1, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return false
+	}
+	err = unix.Mprotect(page, unix.PROT_READ|unix.PROT_EXEC)
+	return errors.Join(err, unix.Munmap(page)) == nil
+}
+
 // closeInherited closes what this process was left by whoever started its parent. What the runtime opened for itself
 // stays.
 func closeInherited() error {

@@ -51,7 +51,7 @@ func child(t testing.TB, name string) plugin.CompilerCommand {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	return plugin.CompilerCommand{Args: []string{self, name}}
+	return plugin.CompilerCommand{Args: []string{self, name}, Memory: childMemory}
 }
 
 // serves tells that a module loads and picks.
@@ -178,8 +178,10 @@ func TestCompiledCodeThatWasChangedIsCompiledAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			first := newHost(t, plugin.Options{CacheDir: dir, Compiler: compiler(t)})
+			var log bytes.Buffer
+			first := newHost(t, plugin.Options{CacheDir: dir, Compiler: compiler(t), Logger: jsonLogger(&log)})
 			serves(t, first, module)
+			require.Empty(t, log.String())
 			code, note := one(t, filepath.Join(dir, "wazero-*", "*")), one(t, filepath.Join(dir, "notes", "*"))
 			change(t, first, dir, code, note)
 			_, err := newHost(t, plugin.Options{CacheDir: dir, Compiler: absent}).

@@ -133,12 +133,12 @@ func (h *Host) loadCompiled(ctx context.Context, name string, wasm []byte, l Lim
 		return h.load(ctx, name, wasm, l, loading{cache: h.cache})
 	}
 	for again := false; ; again = true {
-		note, compiled, err := h.codes.ready(ctx, wasm, l)
+		note, unkept, err := h.codes.ready(ctx, wasm, l)
 		if err != nil {
 			return nil, err
 		}
-		if !compiled { // but a child did it without harm
-			h.opt.Logger.Warn("compilation cache not usable", "dir", h.opt.CacheDir)
+		if unkept != nil { // but a child compiled it without harm
+			h.opt.Logger.Warn("compilation cache not usable", "dir", h.opt.CacheDir, "error", unkept)
 			return h.load(ctx, name, wasm, l, loading{})
 		}
 		m, err := h.load(ctx, name, wasm, l, loading{h.cache, note.Meter})
