@@ -19,8 +19,8 @@ func threeWays(t *testing.T, policy string, gone *httptest.Server) *running {
 	text = replaceOnce(t, text, "strategies:\n", "strategies:\n  spread: { use: builtin/stateless }\n")
 	text = replaceOnce(t, text, "    strategy: s\n",
 		"    strategy: s\n    health: { passive: { connect_errors: 0 } }\n    retry: { budget: 100% }\n")
-	return start(t, strings.ReplaceAll(text, "routes: [", "routes: [{ match: { path: /static/** }, pool: p, strategy: spread }, "+
-		"{ match: { path: /plain/** }, pool: p, strategy: fallback }, "))
+	return start(t, strings.ReplaceAll(text, "routes: [", "routes: [{ match: { path: /static/** }, pool: p, "+
+		"strategy: spread }, { match: { path: /plain/** }, pool: p, strategy: fallback }, "))
 }
 
 // What becomes of a lost pin is for requests whose strategy holds with pins; the others go where there is room.

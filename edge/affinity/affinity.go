@@ -123,17 +123,23 @@ func (a *Affinity) FailsUnavailable() bool { return a.OnUnavailable() == Fail }
 
 // Due tells whether the answer of a backend, to a request that the strategy pins, has to tell a token: the
 // client has no valid token for it, or a quarter of the idle time has passed since the last one was made.
-// pinned is the row of the backend that t names, nil if there is none.
-func (a *Affinity) Due(t *Token, pinned, answered *balance.Backend, now time.Time) bool {
+// A client that was only lent keeps the pin that it has.
+func (a *Affinity) Due(t *Token, lent bool, answered *balance.Backend, now time.Time) bool {
 	switch {
-	case a == nil:
+	case a == nil || lent:
 		return false
 	case !t.Valid:
 		return true
-	case string(t.Backend) == answered.ID:
+	case string(t.Backend()) == answered.ID:
 		return now.Unix()-int64(t.seen) >= a.idle/4
 	}
-	return !a.lent(pinned, answered)
+	return true
+}
+
+// Lends tells whether the backend that answered only stands in for the one that the client is pinned to, whose
+// row pinned is; nil if there is none, and no pin can stay with it.
+func (a *Affinity) Lends(pinned, answered *balance.Backend) bool {
+	return a.OnUnavailable() == Borrow && pinned != nil && pinned.ID != answered.ID
 }
 
 // AppendSetCookie appends the value of the Set-Cookie field that pins the client to the backend that

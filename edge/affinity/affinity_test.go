@@ -39,9 +39,31 @@ func TestTheCookieIsDueOnlyWhenItSaysSomethingNew(t *testing.T) {
 			if tt.token != "" {
 				a.Check(&got, []byte(token(a, tt.token)), start.Add(tt.age))
 			}
-			assert.Equal(t, tt.want, a.Due(&got, tt.pinned, tt.answered, start.Add(tt.age)))
+			assert.Equal(t, tt.want, a.Due(&got, a.Lends(tt.pinned, tt.answered), tt.answered, start.Add(tt.age)))
 		})
 	}
+}
+
+// Of the tokens of two pools the one that was made last counts, even if two edges' clocks differ.
+func TestWhoLeftAPoolIsPinnedLaterInAnother(t *testing.T) {
+	shop, other := newAffinity(t, "shop", affinity.Options{}), newAffinity(t, "other", affinity.Options{})
+	var before, got affinity.Token
+	require.True(t, shop.Check(&before, []byte(token(shop, "b1")), start))
+	made := before.Made()
+	before.Leave()
+	before.Leave()
+	assert.False(t, before.Valid)
+	for _, now := range []time.Time{start.Add(-time.Hour), start, start.Add(time.Hour)} {
+		text := other.AppendToken(nil, &before, "b2", now)
+		got.Reset()
+		require.True(t, other.Check(&got, text, now))
+		assert.Greater(t, got.Made(), made)
+		assert.GreaterOrEqual(t, got.Made(), now.UnixMicro())
+	}
+	before.Reset()
+	early := other.AppendToken(nil, &before, "b2", start.Add(-time.Hour))
+	require.True(t, other.Check(&got, early, start.Add(-time.Hour)))
+	assert.Less(t, got.Made(), made, "the next client has left nothing")
 }
 
 func TestARefreshKeepsTheAgeOfThePin(t *testing.T) {

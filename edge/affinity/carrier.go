@@ -144,8 +144,11 @@ func parameter(pair, name []byte) (value []byte, ok bool) {
 // AppendToken appends the token that pins the client to the backend that answered, as AppendSetCookie does.
 func (a *Affinity) AppendToken(dst []byte, t *Token, backend string, now time.Time) []byte {
 	issued := now
-	if t.Valid && string(t.Backend) == backend {
+	switch {
+	case t.Valid && string(t.Backend()) == backend:
 		issued = time.UnixMicro(t.issued)
+	case now.UnixMicro() < t.after:
+		issued = time.UnixMicro(t.after)
 	}
 	return a.Append(dst, backend, issued, now)
 }

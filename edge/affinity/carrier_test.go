@@ -76,7 +76,7 @@ func TestOnlyTheFirstValidValueOfAFieldCounts(t *testing.T) {
 		a.TakeField(&got, []byte(v), start)
 	}
 	assert.True(t, got.Valid)
-	assert.Equal(t, "b1", string(got.Backend))
+	assert.Equal(t, "b1", string(got.Backend()))
 	refreshed := string(a.AppendToken(nil, &got, "b1", start.Add(time.Minute)))
 	assert.Equal(t, string(a.Append(nil, "b1", start, start.Add(time.Minute))), refreshed, "the pin keeps its age")
 	moved := string(a.AppendToken(nil, &got, "b2", start.Add(time.Minute)))

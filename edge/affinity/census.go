@@ -39,9 +39,9 @@ func (c *census) setWindow(d time.Duration) {
 // seen notes that the client of a token was served by the token's backend. It allocates only for a backend's
 // first client and when half of the window has passed.
 func (c *census) seen(t *Token, now time.Time) {
-	r := (*c.recent.Load())[string(t.Backend)]
+	r := (*c.recent.Load())[string(t.Backend())]
 	if r == nil {
-		r = c.open(string(t.Backend), now)
+		r = c.open(string(t.Backend()), now)
 	}
 	var issued [8]byte // a refresh keeps it, and it is not for clients to choose
 	binary.BigEndian.PutUint64(issued[:], uint64(t.issued))

@@ -52,7 +52,7 @@ func TestTheCookieLooksAsConfigured(t *testing.T) {
 				require.NoError(t, parsed.Valid())
 				_, found := a.Take(&none, nil, []byte(parsed.Name+"="+parsed.Value), secure, start)
 				assert.True(t, found)
-				assert.Equal(t, "b1", string(none.Backend), "what was set is taken")
+				assert.Equal(t, "b1", string(none.Backend()), "what was set is taken")
 			}
 		})
 	}

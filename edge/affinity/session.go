@@ -178,22 +178,25 @@ func hex(c byte) byte {
 	return c | 0x20 - 'a' + 10
 }
 
-// Keep notes which backend answered a request of session s that the strategy pins. pinned is the row of the
-// backend that the client was pinned to, nil if there is none: a session that was only lent is not moved.
-func (a *Affinity) Keep(s *Session, pinned, answered *balance.Backend, now time.Time) {
-	if !s.Known || s.Backend != answered.ID && !a.lent(pinned, answered) {
+// Keep notes which backend answered a request of session s that the strategy pins. A session that was only
+// lent is not moved.
+func (a *Affinity) Keep(s *Session, lent bool, answered *balance.Backend, now time.Time) {
+	if !lent && (!s.Known || s.Backend != answered.ID) {
 		a.sessions.table.Put(s.key, answered.ID, now)
 	}
 }
 
-// lent tells whether the backend that answered only stands in for the one that the client is pinned to.
-func (a *Affinity) lent(pinned, answered *balance.Backend) bool {
-	return a.onLoss == Borrow && pinned != nil && pinned.ID != answered.ID
+// Forget ends what the table knows of session s: its client is pinned in another pool now.
+func (a *Affinity) Forget(s *Session) {
+	if s.Known {
+		a.sessions.table.Delete(s.key)
+	}
 }
 
-// Learn notes the sessions that a response begins, and tells whether there are any.
+// Learn notes the sessions that a response begins, and tells whether there are any. One that was only lent is
+// not moved.
 func (a *Affinity) Learn(
-	s *Session, f balance.RepeatedHeader, pinned, answered *balance.Backend, now time.Time) (found bool) {
+	s *Session, f balance.RepeatedHeader, lent bool, answered *balance.Backend, now time.Time) (found bool) {
 	if a == nil || a.sessions == nil {
 		return false
 	}
@@ -204,7 +207,7 @@ func (a *Affinity) Learn(
 		}
 		found = true
 		key := store.Key(siphash(&a.sessions.key, id))
-		if !s.Known || key != s.key || !a.lent(pinned, answered) {
+		if key != s.key || !lent {
 			a.sessions.table.Put(key, answered.ID, now)
 		}
 	}

@@ -66,9 +66,9 @@ func TestTheFirstSourceThatIsThereNamesTheSession(t *testing.T) {
 	}
 	cookie := func(v string) [2]string { return [2]string{"Cookie", v} }
 	one := find("sid=one")
-	a.Keep(&one, nil, rowOne, start)
+	a.Keep(&one, false, rowOne, start)
 	other := find("", [2]string{"x-session", "other"})
-	a.Keep(&other, nil, rowTwo, start)
+	a.Keep(&other, false, rowTwo, start)
 	for _, s := range []affinity.Session{
 		find("", cookie("SID=one")), find("", cookie("a=1;SID=one;b=2")), find("", cookie(`SID="one"`)),
 		find("", cookie("SID="), cookie("SID=one")), find("", [2]string{"X-Session", "one"}),
@@ -98,21 +98,38 @@ func TestASessionThatIsLentStays(t *testing.T) {
 		a := newAffinity(t, "shop", o)
 		find := func() affinity.Session { return a.FindSession(fields{}, []byte("sid=x"), nil, start) }
 		s := find()
-		a.Keep(&s, nil, rowOne, start)
+		a.Keep(&s, false, rowOne, start)
 		s = find()
-		a.Keep(&s, rowOne, rowTwo, start)
-		assert.True(t, a.Learn(&s, fields{{"Set-Cookie", "SID=x; Path=/"}}, rowOne, rowTwo, start))
+		lent := a.Lends(rowOne, rowTwo)
+		a.Keep(&s, lent, rowTwo, start)
+		assert.True(t, a.Learn(&s, fields{{"Set-Cookie", "SID=x; Path=/"}}, lent, rowTwo, start))
 		assert.Equal(t, want, find().Backend)
 		s = find()
-		a.Keep(&s, nil, rowTwo, start) // its backend is no more
+		a.Keep(&s, a.Lends(nil, rowTwo), rowTwo, start) // its backend is no more
 		assert.Equal(t, "b2", find().Backend)
 	}
+}
+
+func TestASessionThatWasLentIsNotBegunWhereItWas(t *testing.T) {
+	o := affinity.Options{OnUnavailable: affinity.Borrow, Sessions: sessions([]string{"query:sid"}, []string{"cookie:SID"})}
+	a := newAffinity(t, "shop", o)
+	find := func(id string) affinity.Session { return a.FindSession(fields{}, []byte("sid="+id), nil, start) }
+	s := find("x") // its pin is a token, or in another pool
+	a.Keep(&s, true, rowTwo, start)
+	a.Learn(&s, fields{{"Set-Cookie", "SID=x"}, {"Set-Cookie", "SID=y"}}, true, rowTwo, start)
+	assert.False(t, find("x").Known)
+	a.Learn(&s, fields{{"Set-Cookie", "SID=y"}}, true, rowTwo, start)
+	assert.Equal(t, "b2", find("y").Backend, "but another that began there is")
+	y := find("y")
+	a.Forget(&s)
+	a.Forget(&y)
+	assert.False(t, find("y").Known)
 }
 
 func TestOnlyWhatAResponseBeginsIsLearnt(t *testing.T) {
 	o := affinity.Options{Sessions: sessions([]string{"query:sid"}, []string{"cookie:SID", "header:X-Session"})}
 	a := newAffinity(t, "shop", o)
-	learn := func(f ...[2]string) bool { return a.Learn(new(affinity.Session), fields(f), nil, rowOne, start) }
+	learn := func(f ...[2]string) bool { return a.Learn(new(affinity.Session), fields(f), false, rowOne, start) }
 	assert.False(t, learn())
 	assert.False(t, learn([2]string{"Set-Cookie", "SID=; Max-Age=0"}, [2]string{"Cookie", "SID=x"}))
 	assert.False(t, learn([2]string{"Set-Cookie", "other=1; SID=x"}))
@@ -125,7 +142,7 @@ func TestSessionsOutliveAConfigurationAndAreOfOnePool(t *testing.T) {
 	o := affinity.Options{Sessions: sessions([]string{"query:sid"}, nil)}
 	a := newAffinity(t, "shop", o)
 	s := a.FindSession(fields{}, []byte("sid=x"), nil, start)
-	a.Keep(&s, nil, rowOne, start)
+	a.Keep(&s, false, rowOne, start)
 	o.Before = a
 	b := newAffinity(t, "shop", o, secretB)
 	assert.True(t, b.SharesSessions(a))
@@ -185,9 +202,9 @@ func FuzzFindSession(f *testing.F) {
 	f.Fuzz(func(t *testing.T, cookie, query, set string) {
 		s := a.FindSession(fields{{"cookie", cookie}}, []byte(query), make([]byte, 0, 8), start)
 		if s.Present {
-			a.Keep(&s, nil, rowOne, start)
+			a.Keep(&s, false, rowOne, start)
 			require.Equal(t, "b1", a.FindSession(fields{{"cookie", cookie}}, []byte(query), nil, start).Backend)
 		}
-		a.Learn(&s, fields{{"set-cookie", set}}, nil, rowTwo, start)
+		a.Learn(&s, fields{{"set-cookie", set}}, false, rowTwo, start)
 	})
 }

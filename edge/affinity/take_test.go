@@ -69,7 +69,7 @@ func TestOverPlainHTTPTheNameHasNoPrefix(t *testing.T) {
 	rest, found := a.Take(&got, nil, []byte(value), false, start)
 	assert.True(t, found)
 	assert.Equal(t, "a=1", string(rest))
-	assert.Equal(t, "p", string(got.Backend))
+	assert.Equal(t, "p", string(got.Backend()))
 }
 
 func TestTheFirstValidTokenOfSeveralFieldsCounts(t *testing.T) {
@@ -82,7 +82,7 @@ func TestTheFirstValidTokenOfSeveralFieldsCounts(t *testing.T) {
 		assert.Empty(t, rest)
 	}
 	assert.True(t, got.Valid)
-	assert.Equal(t, "b1", string(got.Backend))
+	assert.Equal(t, "b1", string(got.Backend()))
 	assert.Equal(t, affinity.NoFault, got.Fault)
 }
 
@@ -112,7 +112,7 @@ func TestWithoutAffinityNothingIsTaken(t *testing.T) {
 	rest, found := a.Take(&got, nil, []byte("a=1"), true, start)
 	assert.Equal(t, "a=1", string(rest))
 	assert.False(t, found)
-	assert.False(t, a.Due(&got, nil, nil, start))
+	assert.False(t, a.Due(&got, false, nil, start))
 	assert.Equal(t, affinity.Repin, a.OnUnavailable())
 }
 

@@ -24,10 +24,10 @@ var encoding = base64.RawURLEncoding.Strict()
 // A Token is what a client's token says. The zero value is a client without one. The caller owns it and
 // reuses it by Reset; it must not be copied.
 type Token struct {
-	Valid   bool
-	Backend []byte // id, in the Token's own memory; set if Valid
-	Fault   Fault  // why a token that came was not taken
-	checks  int
+	Valid  bool
+	Fault  Fault // why a token that came was not taken
+	checks int
+	after  int64 // Unix microseconds: a pin that is made now is to be later
 	claims
 }
 
@@ -40,7 +40,29 @@ type claims struct {
 }
 
 // Reset makes t ready for the next request.
-func (t *Token) Reset() { t.Valid, t.Backend, t.Fault, t.checks = false, nil, NoFault, 0 }
+func (t *Token) Reset() { t.Valid, t.Fault, t.checks, t.after = false, NoFault, 0, 0 }
+
+// Backend is the id of the backend that a valid token names, in the Token's own memory; nil if it is not valid.
+func (t *Token) Backend() []byte {
+	if !t.Valid {
+		return nil
+	}
+	return t.id[:t.size]
+}
+
+// Leave makes t that of a client whose pin is lost. The one that it gets instead will have been Made later,
+// whatever the clock says.
+func (t *Token) Leave() {
+	after := t.after
+	if t.Valid {
+		after = t.issued + 1
+	}
+	t.Reset()
+	t.after = after
+}
+
+// Made is when the pin of a valid token was made, in Unix microseconds. A refresh does not change it.
+func (t *Token) Made() int64 { return t.issued }
 
 // A Fault is why a token was not taken.
 type Fault uint8
@@ -64,14 +86,11 @@ func (a *Affinity) Check(t *Token, text []byte, now time.Time) bool {
 	if t.checks++; t.checks > maxChecks {
 		return false
 	}
-	t.Valid, t.Backend = false, nil
 	t.Fault = a.read(&t.claims, text)
 	if t.Fault == NoFault {
 		t.Fault = a.age(&t.claims, now.Unix())
 	}
-	if t.Fault == NoFault {
-		t.Valid, t.Backend = true, t.id[:t.size]
-	}
+	t.Valid = t.Fault == NoFault
 	return t.Valid
 }
 

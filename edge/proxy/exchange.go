@@ -97,6 +97,7 @@ type state struct {
 	token    affinity.Token
 	session  affinity.Session
 	lost     bool // the client's backend, so that another was chosen
+	left     departure
 	backend  *balance.Backend
 	tried    []*balance.Backend
 	repeated int // how often one of them got the request again
@@ -132,7 +133,7 @@ func (x *Exchange) begin(g *Generation) {
 	}
 	x.gen, x.route, x.start, x.Ended = g, nil, x.Begun, time.Time{}
 	x.token.Reset()
-	x.lost = false
+	x.lost, x.left = false, departure{}
 	x.backend, x.tried, x.repeated = nil, x.tried[:0], 0
 	x.result = balance.Result{}
 	x.decision.Reset()

@@ -1,6 +1,10 @@
 package proxy
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/wedge-lb/wedge/edge/affinity"
+)
 
 // A Group is the pools that one route shares its clients among. It is immutable.
 type Group struct {
@@ -22,37 +26,74 @@ func NewGroup(members []*Route, weights []uint64, failover []*Route) *Group {
 }
 
 // follow finds the client's pin, takes what carries it out of the request and, of a route to several pools,
-// settles on one: the one that has the pin, or the client's share.
+// settles on one: the one that has the pin, or the client's share. While the one with the pin has no backend,
+// others stand in, if they have any.
 func (x *Exchange) follow() {
 	g := x.route.Group
 	if g == nil {
 		x.takePin()
 		return
 	}
-	home := x.home(g)
-	if home != nil && (home.open() || home.Affinity.FailsUnavailable()) {
+	home, at := x.home(g), g.share(x.pick.ClientIP)
+	if home != nil && (home.open() || !at.open()) {
 		x.route = home
 		return
 	}
-	x.token.Reset()
-	x.route = g.share(x.pick.ClientIP)
+	if home != nil {
+		x.leavePool(home)
+	}
+	x.route = at
 	x.findSession()
 }
 
-// home is the route whose pool has the client's pin, nil if none has. All are asked before the tokens of any are
-// taken out: pools may share a name for what carries them.
-func (x *Exchange) home(g *Group) (home *Route) {
+// home is the route whose pool has the client's pin, nil if none has. It reads the pin and takes out the tokens
+// of all pools, the one that counts first: they may share a name for what carries them.
+func (x *Exchange) home(g *Group) *Route {
+	home := x.latest(g)
+	x.token.Reset()
+	if x.route = home; home != nil {
+		x.takePin()
+	}
 	for r := range g.all {
-		x.route = r
-		if home == nil && x.findPin() {
-			home = r
+		if r != home {
+			x.route = r
+			x.dropTokens()
 		}
 	}
+	return home
+}
+
+// latest is the route whose pool has the client's session or, if none has, the token that was made last: of one
+// who had to move to another pool, the token of the pool before may come along for long.
+func (x *Exchange) latest(g *Group) (home *Route) {
+	var made int64
 	for r := range g.all {
 		x.route = r
-		x.dropTokens()
+		switch found := x.findPin(); {
+		case found && x.session.Known:
+			return r
+		case found && (home == nil || x.token.Made() > made):
+			home, made = r, x.token.Made()
+		}
 	}
 	return home
+}
+
+// A departure is how a client came to be served by another pool than the one that has its pin.
+type departure struct {
+	from    *Route // nil = it is where it belongs, or is pinned nowhere
+	loss    affinity.Loss
+	session affinity.Session
+}
+
+// leavePool notes that the client's pool home, whose pin x has read, has no backend.
+func (x *Exchange) leavePool(home *Route) {
+	l := affinity.Down
+	if b, _ := x.pinned(home.Pool.Set()); b == nil {
+		l = affinity.Unknown
+	}
+	x.left = departure{home, l, x.session}
+	x.token.Leave()
 }
 
 func (g *Group) all(yield func(*Route) bool) {

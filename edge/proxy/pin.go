@@ -135,13 +135,16 @@ func (x *Exchange) pinned(set *balance.Set) (b *balance.Backend, ok bool) {
 	case x.session.Known:
 		return set.Find(x.session.Backend), true
 	case x.token.Valid:
-		return set.Lookup(x.token.Backend), true
+		return set.Lookup(x.token.Backend()), true
 	}
 	return nil, false
 }
 
 // loss tells whether the client is pinned and its backend cannot have the request.
 func (x *Exchange) loss(set *balance.Set) (l affinity.Loss, lost bool) {
+	if x.left.from != nil {
+		return x.left.loss, true
+	}
 	b, ok := x.pinned(set)
 	switch {
 	case !ok:
@@ -156,11 +159,19 @@ func (x *Exchange) loss(set *balance.Set) (l affinity.Loss, lost bool) {
 // requests refused, and the strategy holds with pins. One that was not asked, as no backend is left, is taken
 // to: the request fails in any case.
 func (x *Exchange) barred(set *balance.Set, err error) (l affinity.Loss, barred bool) {
-	if !x.route.Affinity.FailsUnavailable() {
+	if !x.keeper().FailsUnavailable() {
 		return l, false
 	}
 	l, lost := x.loss(set)
 	return l, lost && (x.decision.Pin || err == balance.ErrNoBackend && x.route.Picker != nil)
+}
+
+// keeper is the affinity of the pool that has the client's pin.
+func (x *Exchange) keeper() *affinity.Affinity {
+	if x.left.from != nil {
+		return x.left.from.Affinity
+	}
+	return x.route.Affinity
 }
 
 // held tells whether the client is pinned to the backend that was tried and must not be served elsewhere.
@@ -174,6 +185,9 @@ func (x *Exchange) held() bool {
 
 // refusePinned answers a request whose backend is lost in a pool that wants such requests refused.
 func (p *Proxy) refusePinned(x *Exchange, l affinity.Loss) {
+	if x.left.from != nil {
+		x.route = x.left.from
+	}
 	x.decision.Reset()
 	x.decision.Outcome = balance.Rejected
 	x.lose(l)
@@ -191,32 +205,41 @@ func (x *Exchange) noteLoss() {
 
 // lose gives the decision the reason of a loss. A request counts once.
 func (x *Exchange) lose(l affinity.Loss) {
-	a := x.route.Affinity
+	a := x.keeper()
 	if x.decision.Reason = a.Reason(l); !x.lost {
 		a.Lose(l)
 	}
 	x.lost = true
 }
 
+// lent tells whether the backend that answered only stands in for the one that the client stays pinned to.
+func (x *Exchange) lent() bool {
+	if x.left.from != nil {
+		return x.keeper().OnUnavailable() == affinity.Borrow && x.left.loss == affinity.Down
+	}
+	return x.keeper().Lends(x.pick.Pinned, x.backend)
+}
+
 // pin keeps the client with the backend that answered, where the strategy wants that: by its session, or else
 // by a token that is added to the answer's fields f. What the answer begins is learnt in any case.
 func (x *Exchange) pin(f http1.Fields) http1.Fields {
-	a := x.route.Affinity
-	home := x.pick.Pinned
-	if !x.session.Known && home != nil && home.ID == x.backend.ID {
+	a, lent := x.route.Affinity, x.lent()
+	if !x.session.Known && x.pick.PinnedTo(x.backend) {
 		a.Honoured(&x.token, x.start)
 	}
-	learnt := a.Learn(&x.session, &x.response.Fields, home, x.backend, x.start)
-	switch {
-	case !x.decision.Pin:
-		return f
-	case x.session.Present:
-		a.Keep(&x.session, home, x.backend, x.start)
-		return f
-	case learnt || !a.Due(&x.token, home, x.backend, x.start):
+	learnt := a.Learn(&x.session, &x.response.Fields, lent, x.backend, x.start)
+	if !x.decision.Pin {
 		return f
 	}
-	return x.private(x.tell(f))
+	if x.session.Present {
+		a.Keep(&x.session, lent, x.backend, x.start)
+	} else if !learnt && a.Due(&x.token, lent, x.backend, x.start) {
+		f = x.private(x.tell(f))
+	}
+	if x.left.from != nil && !lent { // a token there ends by being older than this one
+		x.left.from.Affinity.Forget(&x.left.session)
+	}
+	return f
 }
 
 // tell adds the token.

@@ -92,16 +92,24 @@ func TestAPinnedExchangeDoesNotAllocate(t *testing.T) {
 		options affinity.Options
 		query   string
 		fields  []string
+		group   bool
 	}{
-		"a cookie":           {affinity.Options{}, "", []string{"Cookie", "wedge-p=TOKEN; a=1"}},
-		"a field":            {affinity.Options{Carrier: affinity.InHeader}, "", []string{"Wedge-Pin", "TOKEN"}},
-		"a parameter":        {affinity.Options{Carrier: affinity.InQuery}, "a=1&wedge_pin=TOKEN", nil},
-		"a session":          {affinity.Options{Sessions: session}, "", []string{"Cookie", "a=1; sid=0123456789"}},
-		"an escaped session": {affinity.Options{Sessions: session}, "a=1&sid=%20123456789", nil},
+		"a cookie":             {affinity.Options{}, "", []string{"Cookie", "wedge-p=TOKEN; a=1"}, false},
+		"a field":              {affinity.Options{Carrier: affinity.InHeader}, "", []string{"Wedge-Pin", "TOKEN"}, false},
+		"a parameter":          {affinity.Options{Carrier: affinity.InQuery}, "a=1&wedge_pin=TOKEN", nil, false},
+		"a session":            {affinity.Options{Sessions: session}, "", []string{"Cookie", "a=1; sid=0123456789"}, false},
+		"an escaped session":   {affinity.Options{Sessions: session}, "a=1&sid=%20123456789", nil, false},
+		"cookies of two pools": {affinity.Options{}, "", []string{"Cookie", "old=TOKEN; wedge-p=TOKEN"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := pinner(t, tt.options)
-			b := setUp(t, picks(sticky), func(r *proxy.Route, _ *proxy.Generation) { r.Affinity = a })
+			b := setUp(t, picks(sticky), func(r *proxy.Route, _ *proxy.Generation) {
+				if r.Affinity = a; tt.group {
+					first, second := *r, *r
+					first.Affinity = pinner(t, affinity.Options{Cookie: affinity.Cookie{Name: "old"}})
+					r.Group = proxy.NewGroup([]*proxy.Route{&first, &second}, []uint64{1, 2}, nil)
+				}
+			})
 			page := &pageBody{text: []byte("hello")}
 			b.backends.answer["a"] = func(_ *http1.Request, a *http1.Response) error {
 				page.read = false
