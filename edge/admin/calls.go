@@ -1,12 +1,7 @@
 package admin
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -48,7 +43,11 @@ func (s *Server) ready(r *http.Request) (any, error) {
 	return s.live(r)
 }
 
-func (s *Server) status(*http.Request) (any, error) { return s.control.Status(), nil }
+func (s *Server) status(*http.Request) (any, error) {
+	st := s.control.Status()
+	st.Listeners = list(st.Listeners)
+	return st, nil
+}
 
 func (s *Server) config(*http.Request) (any, error) {
 	body, err := s.control.Config()
@@ -59,10 +58,18 @@ func (s *Server) reload(r *http.Request) (any, error) {
 	if err := s.control.Reload(r.Context()); err != nil {
 		return nil, err
 	}
-	return s.control.Status(), nil
+	return s.status(r)
 }
 
-func (s *Server) strategies(*http.Request) (any, error) { return list(s.control.Strategies()), nil }
+func (s *Server) strategies(*http.Request) (any, error) { return s.allStrategies(), nil }
+
+func (s *Server) allStrategies() []Strategy {
+	all := list(s.control.Strategies())
+	for i := range all {
+		all[i].Pools = list(all[i].Pools)
+	}
+	return all
+}
 
 // list gives an empty list for none: JSON's null is not a list.
 func list[T any](items []T) []T {
@@ -75,7 +82,7 @@ func list[T any](items []T) []T {
 func (s *Server) strategy(r *http.Request) (any, error) { return s.findStrategy(r.PathValue("s")) }
 
 func (s *Server) findStrategy(name string) (any, error) {
-	all := s.control.Strategies()
+	all := s.allStrategies()
 	i := slices.IndexFunc(all, func(t Strategy) bool { return t.Name == name })
 	if i < 0 {
 		names := make([]string, len(all))
@@ -86,6 +93,8 @@ func (s *Server) findStrategy(name string) (any, error) {
 	}
 	return all[i], nil
 }
+
+const swapExample = `{"use": "builtin/stateless"}`
 
 func (s *Server) swap(r *http.Request) (any, error) {
 	name := r.PathValue("s")
@@ -99,22 +108,29 @@ func (s *Server) swap(r *http.Request) (any, error) {
 		return nil, Conflict("another swap is in progress", "try again once it is done")
 	}
 	var body Swap
-	if err := readJSON(r, &body, maxBody); err != nil {
+	if err := readJSON(r, &body, maxBody, swapExample); err != nil {
 		return nil, err
 	}
 	if body.Use == "" {
-		return nil, newProblem(http.StatusBadRequest, "use is missing",
-			`name what to run, as in {"use": "builtin/stateless"}`)
+		return nil, newProblem(http.StatusBadRequest, "use is missing", "name what to run, as in "+swapExample)
 	}
 	return s.control.Swap(r.Context(), name, body)
 }
 
-func (s *Server) pools(*http.Request) (any, error) { return list(s.control.Pools()), nil }
+func (s *Server) pools(*http.Request) (any, error) { return s.allPools(), nil }
+
+func (s *Server) allPools() []Pool {
+	all := list(s.control.Pools())
+	for i := range all {
+		all[i].Backends = list(all[i].Backends)
+	}
+	return all
+}
 
 func (s *Server) pool(r *http.Request) (any, error) { return s.findPool(r.PathValue("p")) }
 
 func (s *Server) findPool(name string) (Pool, error) {
-	all := s.control.Pools()
+	all := s.allPools()
 	i := slices.IndexFunc(all, func(p Pool) bool { return p.Name == name })
 	if i < 0 {
 		names := make([]string, len(all))
@@ -144,44 +160,4 @@ func (s *Server) certificates(*http.Request) (any, error) { return list(s.contro
 func (s *Server) authority(*http.Request) (any, error) {
 	pem, err := s.control.Authority()
 	return text{"application/x-pem-file", pem}, err
-}
-
-// readJSON reads the one JSON value that a body is. Other content types are refused: a form of a foreign page
-// could send them.
-func readJSON(r *http.Request, into any, limit int64) error {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/json" {
-		return newProblem(http.StatusUnsupportedMediaType, "the body is not JSON",
-			"send Content-Type: application/json")
-	}
-	body, err := readBody(r, limit)
-	if err != nil {
-		return err
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err = d.Decode(into); err == nil {
-		if _, more := d.Token(); !errors.Is(more, io.EOF) {
-			err = errors.New("something follows the value")
-		}
-	}
-	if err != nil {
-		return newProblem(http.StatusBadRequest, "body: "+err.Error(), "")
-	}
-	return nil
-}
-
-func readBody(r *http.Request, limit int64) ([]byte, error) {
-	tooLarge := newProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is over %d bytes", limit), "")
-	if r.ContentLength > limit {
-		return nil, tooLarge
-	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-	if err != nil {
-		return nil, newProblem(http.StatusBadRequest, "body: "+err.Error(), "")
-	}
-	if int64(len(body)) > limit {
-		return nil, tooLarge
-	}
-	return body, nil
 }

@@ -176,6 +176,22 @@ func TestEveryWriteLeavesALineAndNoReadDoes(t *testing.T) {
 	}, got)
 }
 
+func TestAnEmptyListIsNotNull(t *testing.T) {
+	h := handler(t, &fake{bare: true}, admin.Options{})
+	for path, want := range map[string]string{
+		"/v1/pools":             `"backends": []`,
+		"/v1/pools/shop":        `"backends": []`,
+		"/v1/strategies":        `"pools": []`,
+		"/v1/strategies/spread": `"pools": []`,
+		"/v1/status":            `"listeners": []`,
+	} {
+		w := ask(h, "GET", path, "")
+		assert.Equal(t, 200, w.Code, path)
+		assert.Contains(t, w.Body.String(), want, path)
+		assert.NotContains(t, w.Body.String(), "null", path)
+	}
+}
+
 func TestAClientOfNobodySaysSo(t *testing.T) {
 	c, err := admin.NewClient("unix:///nowhere/at/all.sock", "")
 	require.NoError(t, err)

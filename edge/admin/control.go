@@ -121,11 +121,12 @@ type Trouble struct {
 // Swap is what a strategy is to run. Module, if given, is used under the name Use; else Use is builtin/NAME,
 // the name of a configured plugin, or the path of a file that the edge can read.
 type Swap struct {
-	Use     string          `json:"use"`
-	Options json.RawMessage `json:"options,omitempty"` // none = those it has
-	Module  []byte          `json:"module,omitempty"`  // base64 in JSON
+	Use     string          `json:"use" want:"text such as \"builtin/stateless\""`
+	Options json.RawMessage `json:"options,omitempty" want:"an object"`      // none = those it has
+	Module  []byte          `json:"module,omitempty" want:"text, in base64"` // base64 in JSON
 
-	Signature []byte `json:"signature,omitempty"` // of Module by Ed25519, 64 bytes, base64 in JSON
+	// Signature is of Module by Ed25519, 64 bytes, base64 in JSON.
+	Signature []byte `json:"signature,omitempty" want:"text, in base64"`
 }
 
 // Pool is one pool and its backends.

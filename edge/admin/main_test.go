@@ -29,6 +29,7 @@ type fake struct {
 	swap    error
 	swaps   func() // called within a swap
 	state   string
+	bare    bool // the pool has no backends
 	changes []admin.Change
 	kept    []admin.Override
 }
@@ -56,6 +57,9 @@ func (f *fake) Swap(_ context.Context, name string, s admin.Swap) (admin.Strateg
 func (f *fake) Pools() []admin.Pool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.bare {
+		return []admin.Pool{{Name: "shop"}}
+	}
 	return []admin.Pool{{Name: "shop", Strategy: "spread", Backends: []admin.Backend{
 		{ID: "10.0.1.11:8080", State: "ready"}, {ID: "[2001:db8::1]:80", State: f.state},
 	}}}

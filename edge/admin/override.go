@@ -37,10 +37,10 @@ const (
 
 // A wireChange is a Change in JSON.
 type wireChange struct {
-	State    string  `json:"state,omitempty"`
-	Weight   *uint32 `json:"weight,omitempty"`
-	TTL      string  `json:"ttl,omitempty"`
-	Deadline string  `json:"deadline,omitempty"`
+	State    string  `json:"state,omitempty" want:"text such as \"drain\""`
+	Weight   *uint32 `json:"weight,omitempty" want:"a whole number, 1 to 1000, or 0 for the configured weight"`
+	TTL      string  `json:"ttl,omitempty" want:"text such as \"1h30m\""`
+	Deadline string  `json:"deadline,omitempty" want:"text such as \"30s\""`
 }
 
 func (c Change) wire() wireChange {
@@ -135,7 +135,7 @@ func (s *Server) patchBackend(r *http.Request) (any, error) {
 		return nil, unknown
 	}
 	var body wireChange
-	if err := readJSON(r, &body, maxPatch); err != nil {
+	if err := readJSON(r, &body, maxPatch, `{"state": "drain"}`); err != nil {
 		return nil, err
 	}
 	change, err := body.change()

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,11 +46,52 @@ func TestAChangeThatCannotBeIsRefusedByPlace(t *testing.T) {
 	}
 	w := ask(h, "PATCH", patched, `{"state":"x","ttl":"x","weight":2000}`, "Content-Type", "application/json")
 	assert.Len(t, assertProblem(t, w).Faults, 3, "all at once")
-	for _, body := range []string{`{"weight":-1}`, `{"weight":"3"}`, `{"ttl":60}`, `{"state":null}`} {
+	assert.Empty(t, f.changes)
+}
+
+func TestABodyThatCannotBeReadIsRefusedInOurWords(t *testing.T) {
+	f := &fake{state: "ready"}
+	h := handler(t, f, admin.Options{})
+	long := strings.Repeat("x", 1000)
+	for body, want := range map[string]string{
+		`{"weight":-1}`:                     "weight: -1: want a whole number, 1 to 1000, or 0 for the configured weight",
+		`{"weight":"3"}`:                    `weight: "3": want a whole number, 1 to 1000, or 0 for the configured weight`,
+		`{"weight":1.5}`:                    "weight: 1.5: want a whole number",
+		`{"weight":4294967296}`:             "weight: 4294967296: want a whole number",
+		`{"ttl":60}`:                        `ttl: 60: want text such as "1h30m"`,
+		`{"state":["drain"]}`:               `state: ["drain"]: want text such as "drain"`,
+		`{"state":null}`:                    `state: null: want text such as "drain", or leave it out`,
+		`{"state":"drain","state":"ready"}`: "state: it is there twice",
+		`{"State":"drain"}`:                 `State: unknown; did you mean "state"?`,
+		`{"state":"drain","STATE":"x"}`:     `STATE: unknown; did you mean "state"?`,
+		`{"states":"drain"}`:                "states: unknown; there are state, weight, ttl, deadline",
+		`{"":1}`:                            "unknown; there are state, weight, ttl, deadline",
+		`{"weight":-1,"ttl":60}`:            "ttl: 60: want text",
+		`{"weight":"` + long + `"}`:         "weight: \"" + long[:63] + "…: want a whole number",
+		`{"` + long + `":1}`:                long[:64] + "…: unknown",
+		"":                                  "body: it is empty\nwant a JSON object such as {\"state\": \"drain\"}",
+		" \n":                               "body: it is empty\nwant a JSON object",
+		"[]":                                "body: it is no object\nwant a JSON object such as",
+		"null":                              "body: it is no object",
+		`{"state":`:                         "body: not JSON at byte 9: ",
+		`{"state":"drain"} x`:               "body: not JSON at byte 19: ",
+	} {
 		w := ask(h, "PATCH", patched, body, "Content-Type", "application/json")
 		assert.Equal(t, 400, w.Code, body)
+		p := assertProblem(t, w)
+		assert.Contains(t, p.Error(), want, body)
+		for _, inside := range []string{"Go ", "json:", "wireChange", "uint32", "EOF"} {
+			assert.NotContains(t, p.Error(), inside, body)
+		}
 	}
 	assert.Empty(t, f.changes)
+	w := ask(h, "POST", "/v1/strategies/spread/swap", `{"use":1,"module":"%"}`, "Content-Type", "application/json")
+	p := assertProblem(t, w)
+	assert.Contains(t, p.Error(), `use: 1: want text such as "builtin/stateless"`)
+	assert.Contains(t, p.Error(), `module: "%": want text, in base64`)
+	w = ask(h, "POST", "/v1/strategies/spread/swap", "", "Content-Type", "application/json")
+	assert.Contains(t, assertProblem(t, w).Help, `such as {"use": "builtin/stateless"}`)
+	assert.Empty(t, f.swapped)
 }
 
 func TestAChangeReachesTheEdge(t *testing.T) {
@@ -107,7 +149,8 @@ func TestAnOverrideOfAnAbsentBackendCanOnlyBeTakenBack(t *testing.T) {
 func FuzzPatch(f *testing.F) {
 	fake := &fake{}
 	h := handler(f, fake, admin.Options{})
-	for _, s := range []string{`{"state":"drain","ttl":"1h","deadline":"30s","weight":3}`, `{"weight":0}`, `{"ttl":"1h"}`} {
+	for _, s := range []string{`{"state":"drain","ttl":"1h","deadline":"30s","weight":3}`, `{"weight":0}`, `{"ttl":"1h"}`,
+		`{"State":"x","state":null}`, `{"ttl":"1h","ttl":"2h"}`, "\xff", "[{}", `{"weight":1e400}`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
