@@ -50,7 +50,29 @@ var echoService = grpc.ServiceDesc{
 					return err
 				}
 			}
-		}}},
+		}}, {StreamName: "Count", ServerStreams: true, Handler: func(_ any, s grpc.ServerStream) error {
+		in := new(wrapperspb.StringValue)
+		if err := s.RecvMsg(in); err != nil {
+			return err
+		}
+		for i := range 100 {
+			if err := s.SendMsg(wrapperspb.String(fmt.Sprint(in.Value, " ", i))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}, {StreamName: "Gather", ClientStreams: true, Handler: func(_ any, s grpc.ServerStream) error {
+		total := 0
+		for {
+			in := new(wrapperspb.StringValue)
+			if err := s.RecvMsg(in); err == io.EOF {
+				return s.SendMsg(wrapperspb.String(fmt.Sprint(total)))
+			} else if err != nil {
+				return err
+			}
+			total += len(in.Value)
+		}
+	}}},
 }
 
 func TestGRPCThroughAnH2CBackend(t *testing.T) {
@@ -94,4 +116,23 @@ func TestGRPCThroughAnH2CBackend(t *testing.T) {
 	require.NoError(t, stream.CloseSend())
 	require.ErrorIs(t, stream.RecvMsg(out), io.EOF)
 	assert.Equal(t, []string{"clean"}, stream.Trailer().Get("end"))
+
+	stream, err = conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, "/test.Echo/Count")
+	require.NoError(t, err)
+	require.NoError(t, stream.SendMsg(wrapperspb.String("n")))
+	require.NoError(t, stream.CloseSend())
+	for i := range 100 {
+		require.NoError(t, stream.RecvMsg(out))
+		require.Equal(t, fmt.Sprint("n ", i), out.Value)
+	}
+	require.ErrorIs(t, stream.RecvMsg(out), io.EOF)
+
+	stream, err = conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true}, "/test.Echo/Gather")
+	require.NoError(t, err)
+	for range 100 {
+		require.NoError(t, stream.SendMsg(wrapperspb.String(strings.Repeat("x", 10_000))))
+	}
+	require.NoError(t, stream.CloseSend())
+	require.NoError(t, stream.RecvMsg(out))
+	assert.Equal(t, "1000000", out.Value)
 }

@@ -74,6 +74,38 @@ func TestChromiumOverH3(t *testing.T) {
 	assert.Contains(t, out, "<p id=\"via\">3 wedge</p>")
 }
 
+func TestNghttpAndH2load(t *testing.T) {
+	_, yaml := named(t, 1)
+	r := start(t, pool(yaml, "builtin/stateless", "{}"))
+	out, err := run(t, "nghttp", "-v", r.url("h2")+"/")
+	require.NoError(t, err, out)
+	assert.Contains(t, out, ":status: 200")
+	assert.Contains(t, out, "b0")
+	out, err = run(t, "h2load", "-n", "20000", "-c", "8", "-m", "32", r.url("h2")+"/")
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "20000 succeeded, 0 failed, 0 errored, 0 timeout")
+}
+
+// chromium opens a page of the edge and gives its final form.
+func (r *running) chromium(t *testing.T, path string, args ...string) string {
+	out, err := run(t, "chromium", append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync",
+		"--user-data-dir=" + t.TempDir(), "--ignore-certificate-errors-spki-list=" + r.spki(t),
+		"--host-resolver-rules=MAP localhost 127.0.0.1", "--virtual-time-budget=5000",
+		"--dump-dom", r.url("h2") + path}, args...)...)
+	require.NoError(t, err, out)
+	return out
+}
+
+func TestChromiumOverH2WithAWebSocket(t *testing.T) {
+	r := start(t, pool(one(shoutSocket(t)), "builtin/stateless", "{}"))
+	out := r.chromium(t, "/page", "--disable-quic")
+	assert.Contains(t, out, `<p id="by">h2</p>`)
+	assert.Contains(t, out, `<p id="got">HELLO chat</p>`)
+	assert.Contains(t, r.log.String(), `"protocol":"h2"`)
+	assert.NotContains(t, r.log.String(), `"protocol":"h1"`, "the WebSocket is a stream of the same connection")
+}
+
 func TestAHundredMegabytesBothWays(t *testing.T) {
 	echo := backend(t, func(w http.ResponseWriter, r *http.Request) {
 		http.NewResponseController(w).EnableFullDuplex()
