@@ -16,7 +16,11 @@ import (
 )
 
 // adminFlags say which running edge a command speaks to.
-type adminFlags struct{ address, file, output string }
+type adminFlags struct {
+	address, file, output string
+
+	sound bool // the edge is to read the configuration too: none that is faulty will do
+}
 
 // tokenVariable holds the token of an admin listener on TCP that is not named by a configuration.
 const tokenVariable = "WEDGE_ADMIN_TOKEN"
@@ -57,6 +61,9 @@ func (f *adminFlags) client() (*admin.Client, error) {
 		return client, nil
 	}
 	conf, err := f.config()
+	if f.sound && errors.As(err, new(config.Faults)) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w\n--admin names the edge without its configuration", err)
 	}

@@ -165,3 +165,21 @@ func TestAnEdgeThatCannotBeReachedIsTold(t *testing.T) {
 		assert.Contains(t, r.err, "is the edge running? --admin or -c tells which one", args)
 	}
 }
+
+func TestAFaultyConfigurationIsNoWayToTheEdge(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.write("wedge.yaml", "version: 1\nsite: []\n")
+	const hint = "--admin names the edge without its configuration"
+	for _, args := range []string{"status", "overrides", "backend drain p b"} {
+		r := h.run(strings.Fields(args)...)
+		assert.Equal(t, 2, r.code, args)
+		assert.Contains(t, r.err, "wedge.yaml:2:1: site: unknown key", args)
+		assert.Contains(t, r.err, hint, args)
+	}
+	r := h.run("reload")
+	assert.Equal(t, 2, r.code)
+	assert.Contains(t, r.err, "wedge.yaml:2:1: site: unknown key")
+	assert.NotContains(t, r.err, "--admin", "the edge would not take it either")
+	assert.Contains(t, h.run("reload", "-c", "nowhere.yaml").err, hint)
+}

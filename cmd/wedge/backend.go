@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -99,7 +100,19 @@ func weightCommand() *cobra.Command {
 	}
 	f.register(c)
 	c.Flags().DurationVar(&ttl, "ttl", 0, "take the override back after this time (default: when you do)")
+	c.SetFlagErrorFunc(weightFlagError)
 	return c
+}
+
+// weightFlagError is flagError, but what begins like a number is meant as one.
+func weightFlagError(c *cobra.Command, err error) error {
+	var unknown interface{ GetSpecifiedShortnames() string }
+	if errors.As(err, &unknown) {
+		if text := unknown.GetSpecifiedShortnames(); text != "" && text[0] >= '0' && text[0] <= '9' {
+			return usageError{fmt.Errorf("\"-%s\": want a number up to 1000", text)}
+		}
+	}
+	return flagError(c, err)
 }
 
 // changeCommand makes a change to one backend and tells what it is then; w, if it is not nil, may wait.
@@ -109,7 +122,7 @@ func changeCommand(path, short string, change changeFunc, w *wait) *cobra.Comman
 		Use:     lastWord(path) + " POOL BACKEND",
 		Short:   short,
 		Example: fmt.Sprintf("  wedge %s shop shop-1", path),
-		Args:    exactArgs(2),
+		Args:    w.args(exactArgs(2)),
 		RunE: func(c *cobra.Command, args []string) error {
 			wanted, err := change(c)
 			if err != nil {

@@ -58,7 +58,7 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(runCommand(), checkCommand(), proxyCommand(), demoCommand(), reloadCommand(),
 		statusCommand(), strategyCommand(), backendCommand(), drainCommand("drain"), overridesCommand(),
 		caCommand(), compileCommand())
@@ -68,6 +68,16 @@ func command() *cobra.Command {
 		}
 	}
 	return root
+}
+
+// flagError is a usage error. Before a command that there is none of, its flags are not to blame.
+func flagError(c *cobra.Command, err error) error {
+	if c.HasSubCommands() {
+		if unknown := subcommand(c, c.Flags().Args()); unknown != nil {
+			return unknown
+		}
+	}
+	return usageError{err}
 }
 
 // subcommand refuses what is none of c's commands.

@@ -10,7 +10,7 @@ import (
 )
 
 func reloadCommand() *cobra.Command {
-	var f adminFlags
+	f := adminFlags{sound: true}
 	c := &cobra.Command{
 		Use:     "reload",
 		Short:   "Make the running edge read its configuration again; a refused one changes nothing",

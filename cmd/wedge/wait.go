@@ -36,6 +36,26 @@ func (w *wait) register(c *cobra.Command) {
 	c.Flags().Lookup("wait").NoOptDefVal = waitFor.String()
 }
 
+// args is others for a command that may wait, w being nil if it may not: the time of --wait is to be one, and
+// behind an equals sign.
+func (w *wait) args(others cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		err := others(c, args)
+		if w == nil || !c.Flags().Changed("wait") {
+			return err
+		}
+		if w.timeout <= 0 {
+			return usageError{fmt.Errorf("--wait=%s: want a time, such as --wait=1m", w.timeout)}
+		}
+		for _, arg := range args {
+			if _, other := time.ParseDuration(arg); err != nil && other == nil {
+				return usageError{fmt.Errorf("--wait %s: write --wait=%s", arg, arg)}
+			}
+		}
+		return err
+	}
+}
+
 // until waits; b is what the backend was at first.
 func (w *wait) until(ctx context.Context, client *admin.Client, pool string, b admin.Backend) (admin.Backend, error) {
 	over := time.NewTimer(w.timeout)
