@@ -61,7 +61,7 @@ soak: build
 # Peers and browsers for the tests that use them, from Debian's packages.
 tools:
 	apt-get update
-	apt-get install -y --no-install-recommends curl chromium ngtcp2-client nginx-light haproxy nghttp2-client wabt
+	apt-get install -y --no-install-recommends curl chromium ngtcp2-client nginx-light haproxy nghttp2-client wabt binaryen
 
 # Compilers of the example guests in C, Rust and AssemblyScript: from Debian's packages, and from npm into
 # the folder that needs it (node 20 or later must be there). Tests use them where they are.

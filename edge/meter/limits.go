@@ -24,7 +24,7 @@ type Limits struct {
 	Depth   int // of nested blocks; default 8,192
 	Targets int // of one br_table; default 8,192
 	Jumps   int // targets of all br_tables; default 524,288
-	Effort  int // (locals + 8) * (blocks + calls) of one function; default 262,144
+	Effort  int // j*(locals+8+j/16) of one function, j = blocks + branches + calls; default 1,048,576
 	Efforts int // of all functions; default 33,554,432
 }
 
@@ -34,7 +34,7 @@ var defaults = Limits{
 	Globals: 1 << 10, Mutable: 128, Table: 16 << 10, Growth: 4 << 10, Memory: 256,
 	Elements: 4 << 10, Items: 128 << 10,
 	Segments: 128 << 10, Names: 4 << 20, Body: 1 << 20, Locals: 1 << 10, Depth: 8 << 10, Targets: 8 << 10,
-	Jumps: 512 << 10, Effort: 256 << 10, Efforts: 32 << 20,
+	Jumps: 512 << 10, Effort: 1 << 20, Efforts: 32 << 20,
 }
 
 func (l Limits) withDefaults() Limits {

@@ -26,10 +26,11 @@ func (m *module) meterCode() ([]byte, *Fault) {
 	return out, nil
 }
 
-// effort is what the function asks of a compiler: each local may have another value at each joint of its
-// ways.
+// effort is what the function asks of a compiler: at each joint of its ways each local may have another value, and
+// what is alive has to be found from all the others.
 func (p *payer) effort() int {
-	n := (p.locals + 8) * (p.joints + p.calls)
+	joints := p.joints + p.calls
+	n := joints * (p.locals + 8 + joints/16)
 	if n > p.m.lim.Effort {
 		p.over(p.start, int64(n), int64(p.m.lim.Effort), "units of effort to compile a function")
 	}
