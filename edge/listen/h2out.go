@@ -237,14 +237,23 @@ func (c *h2Conn) ready(st *h2Stream) bool {
 	return st.message.block != nil || st.message.size() == 0 || st.window > 0 && c.window > 0
 }
 
-// pick gives the most urgent stream that is ready (RFC 9218 10); the first of several.
+// pick gives the stream that is ready and comes before the others (RFC 9218 10); the first of several.
 func (c *h2Conn) pick() (best *h2Stream) {
 	for _, st := range c.waiting {
-		if c.ready(st) && (best == nil || st.urgency < best.urgency) {
+		if c.ready(st) && (best == nil || c.before(st, best)) {
 			best = st
 		}
 	}
 	return best
+}
+
+// before tells whether one stream comes before another: it is more urgent, or both are of use only whole and it
+// was asked for first.
+func (c *h2Conn) before(st, other *h2Stream) bool {
+	if st.urgency != other.urgency {
+		return st.urgency < other.urgency
+	}
+	return c.aware && !st.incremental && !other.incremental && st.id < other.id
 }
 
 // turn lets others go first that are as urgent: always, where the client does not tell what it can use in
