@@ -67,6 +67,21 @@ func (i *instance) row(b *balance.Backend) *balance.Backend {
 	return i.set.Find(b.ID)
 }
 
+// missed tells whether the instance's table is from before the backend came, or came back, to which the request
+// is pinned: a guest would take it for lost. b may be nil.
+func (i *instance) missed(b *balance.Backend) bool {
+	if b == nil {
+		return false
+	}
+	row := i.row(b)
+	return row == nil || row != b && !serves(row) && serves(b)
+}
+
+// serves tells whether b takes requests that are pinned to it.
+func serves(b *balance.Backend) bool {
+	return b.State == balance.StateReady || b.State == balance.StateDraining
+}
+
 func (i *instance) writeExcluded(list []byte, excluded []*balance.Backend) (count int) {
 	for _, b := range excluded[:min(len(excluded), maxExcluded)] {
 		if b = i.row(b); b != nil {

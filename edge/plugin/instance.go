@@ -228,8 +228,8 @@ func (i *instance) update(s *balance.Set, table []byte) *Fault {
 // any fault.
 func (i *instance) pick(r *balance.Request, d *balance.Decision) (fault *Fault) {
 	defer i.survive(stepPick, &fault)
-	if len(i.set.Backends) == 0 || r.Pinned != nil && i.row(r.Pinned) == nil {
-		d.Verdict = balance.Abstain // the table is empty, or older than the pin, which the fallback keeps
+	if len(i.set.Backends) == 0 || i.missed(r.Pinned) {
+		d.Verdict = balance.Abstain // the table is empty, or too old to know that the fallback can keep the pin
 		return nil
 	}
 	frame, ok := i.memory.Read(i.ptr, i.size)

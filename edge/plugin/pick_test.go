@@ -378,6 +378,30 @@ func TestAPinThatIsNewerThanTheTableIsLeftToTheFallback(t *testing.T) {
 	require.Equal(t, balance.Hit, d.Outcome)
 }
 
+func TestAPinnedBackendThatIsBackIsNotTakenForLost(t *testing.T) {
+	h := newHost(t, plugin.Options{})
+	pool := newPool(3)
+	require.NoError(t, pool.SetUp("b1", false))
+	g := bind(t, load(t, h, builtin(t, "cookie-sticky")), plugin.Binding{Set: pool.Set()})
+	c := balance.Chooser{Random: func() uint64 { return 0 }}
+	pick := func() (d balance.Decision) {
+		r := request()
+		r.Pinned = pool.Set().Find("b1")
+		require.NoError(t, c.Choose(g, r, pool.Set(), &d))
+		return d
+	}
+	lost := pick()
+	require.Equal(t, balance.Repick, lost.Outcome, "the guest moves who is pinned to one that is down")
+	require.NoError(t, pool.SetUp("b1", true))
+	for range 20 {
+		back := pick()
+		require.Equal(t, "b1", back.Backend.ID, "before the guest's table tells that it is up")
+	}
+	require.NoError(t, g.Refresh(context.Background(), pool.Set()))
+	back := pick()
+	require.Equal(t, balance.Hit, back.Outcome)
+}
+
 func TestAGuestIsAskedNothingWhileItsPoolIsEmpty(t *testing.T) {
 	h := newHost(t, plugin.Options{})
 	pool := newPool(0)
