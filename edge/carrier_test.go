@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
 	"os"
 	"path/filepath"
 	"strings"
@@ -164,5 +166,67 @@ func TestTokensEndByTheClocksOfThePool(t *testing.T) {
 			}, 10*time.Second, 50*time.Millisecond, "%s over %s", clock, p)
 		}
 		assert.GreaterOrEqual(t, time.Since(began), time.Second)
+	}
+}
+
+// Only the edge tells tokens: what a backend says under their name does not reach the client, be it in the answer, in
+// an interim one or in trailers.
+func TestABackendTellsNoToken(t *testing.T) {
+	b := backend(t, func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		for _, name := range []string{"wedge-p", "__Host-wedge-p", "sid"} {
+			h.Add("Set-Cookie", name+"=forged; Path=/")
+		}
+		h.Set("Wedge-Pin", "forged")
+		h.Set("Link", "</x>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+		io.WriteString(w, "page")
+		w.(http.Flusher).Flush() // chunked, or it could have no trailers
+		h.Set(http.TrailerPrefix+"Wedge-Pin", "forged")
+		h.Set(http.TrailerPrefix+"Sum", "1")
+	})
+	yaml := fmt.Sprintf("      - { id: e0, url: %q }\n", b.URL)
+	for carrier, strategy := range map[string]string{
+		"cookie": "cookie-sticky", "header": "cookie-sticky", "query": "stateless",
+	} {
+		r := start(t, pinning(yaml, "builtin/"+strategy, "{}", "{ carrier: "+carrier+" }"))
+		for _, p := range protocols {
+			resp, early := hinted(t, r, p)
+			assert.Equal(t, "1", resp.Trailer.Get("Sum"), "%s over %s", carrier, p)
+			require.NotEmpty(t, early)
+			for _, h := range []http.Header{http.Header(early), resp.Header, resp.Trailer} {
+				assertNoForgery(t, carrier, p, h)
+			}
+			assert.Contains(t, strings.Join(resp.Header["Set-Cookie"], "\n"), "sid=forged", "others are the backend's to set")
+		}
+	}
+}
+
+// hinted sends a request and gives the answer and the fields of the interim one.
+func hinted(t *testing.T, r *running, protocol string) (resp *http.Response, early textproto.MIMEHeader) {
+	t.Helper()
+	trace := &httptrace.ClientTrace{Got1xxResponse: func(_ int, h textproto.MIMEHeader) error { early = h; return nil }}
+	req, err := http.NewRequest("GET", r.url(protocol)+"/", nil)
+	require.NoError(t, err)
+	resp, err = r.client(protocol).Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	require.NoError(t, err)
+	return resp, early
+}
+
+func assertNoForgery(t *testing.T, carrier, protocol string, h http.Header) {
+	t.Helper()
+	if carrier != "cookie" {
+		assert.NotContains(t, h.Values("Wedge-Pin"), "forged", "%s over %s", carrier, protocol)
+		return
+	}
+	name := "__Host-wedge-p=forged"
+	if protocol == "plain" {
+		name = "wedge-p=forged"
+	}
+	for _, line := range h.Values("Set-Cookie") {
+		assert.False(t, strings.HasPrefix(line, name), "%s: %s", protocol, line)
 	}
 }

@@ -124,6 +124,17 @@ func (c Cookie) form(name string, secure bool) cookieForm {
 	return cookieForm{[]byte(name), []byte(s.String())}
 }
 
+// Issues tells whether the value of a Set-Cookie field sets the cookie that carries the pool's tokens over such a
+// connection. A cookie without a name counts by its value, which some browsers send back like a name.
+func (a *Affinity) Issues(value []byte, secure bool) bool {
+	if a == nil || a.carrier != InCookie {
+		return false
+	}
+	pair, _, _ := bytes.Cut(value, separator)
+	name, _, _ := bytes.Cut(bytes.TrimLeft(pair, white+"="), equals)
+	return string(bytes.TrimRight(name, white)) == string(a.cookie(secure).name)
+}
+
 // notToken tells what a cookie's name may not have (RFC 9110, 5.6.2).
 func notToken(r rune) bool {
 	return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r)

@@ -136,3 +136,29 @@ func FuzzCacheControl(f *testing.F) {
 		require.LessOrEqual(t, len(got), len("private")+2*len(value)+2)
 	})
 }
+
+func TestWhichSetCookieIsThatOfTheTokens(t *testing.T) {
+	a := newAffinity(t, "shop", affinity.Options{})
+	for value, want := range map[string][2]bool{ // over TLS, plain
+		"__Host-wedge-shop=x; Path=/; Secure": {true, false},
+		"wedge-shop=x; Path=/":                {false, true},
+		" wedge-shop =x":                      {false, true},
+		"wedge-shop":                          {false, true},
+		"wedge-shop;Max-Age=0":                {false, true},
+		"=wedge-shop=x":                       {false, true},
+		" = wedge-shop=x":                     {false, true},
+		"wedge-shop2=x":                       {},
+		"xwedge-shop=x":                       {},
+		"Wedge-Shop=x":                        {},
+		"sid=wedge-shop=x":                    {},
+		"sid=1; wedge-shop=x":                 {},
+		"":                                    {},
+		"=":                                   {},
+	} {
+		assert.Equal(t, want, [2]bool{a.Issues([]byte(value), true), a.Issues([]byte(value), false)}, "%q", value)
+	}
+	field := newAffinity(t, "shop", affinity.Options{Carrier: affinity.InHeader})
+	assert.False(t, field.Issues([]byte("wedge-shop=x"), false), "its tokens are in no cookie")
+	var none *affinity.Affinity
+	assert.False(t, none.Issues([]byte("wedge-shop=x"), false))
+}

@@ -258,6 +258,25 @@ func (x *Exchange) tell(f http1.Fields) http1.Fields {
 	return f
 }
 
+// reserve takes the client's token out of what a backend says: only the edge tells it.
+func (x *Exchange) reserve(f *http1.Fields) {
+	a := x.route.Affinity
+	if a.Carrier() != affinity.InCookie {
+		f.Del(a.Header())
+		return
+	}
+	if _, at := f.Next("set-cookie", 0); at == 0 {
+		return
+	}
+	kept := (*f)[:0]
+	for _, field := range *f {
+		if !http1.EqualFold(field.Name, "set-cookie") || !a.Issues(field.Value, x.Secure) {
+			kept = append(kept, field)
+		}
+	}
+	*f = kept
+}
+
 // private keeps an answer out of shared caches: Cache-Control: private, and the directives that go with it,
 // unless the answer is uncacheable already.
 func (x *Exchange) private(f http1.Fields) http1.Fields {

@@ -128,6 +128,7 @@ func (p *Proxy) endBody(x *Exchange, err error) {
 	if x.response.Trailers != nil {
 		trailers = *x.response.Trailers
 		trailers.Del(balance.ReportName)
+		x.reserve(&trailers)
 	}
 	if x.Reply.End(trailers) != nil {
 		x.clientLeft()
@@ -171,7 +172,7 @@ func (p *Proxy) tunnel(x *Exchange, f http1.Fields) {
 	x.in, x.out = p.opt.Tunnel(client, x.response.Conn)
 }
 
-// answerFields are the backend's fields and what the edge and the strategy add.
+// answerFields are the backend's fields and what the edge and the strategy add. Only the edge tells a token.
 func (p *Proxy) answerFields(x *Exchange) http1.Fields {
 	f := append(x.fields[:0], x.response.Fields...)
 	if x.response.Status == http.StatusUpgradeRequired && x.Protocol != H1 {
@@ -183,6 +184,7 @@ func (p *Proxy) answerFields(x *Exchange) http1.Fields {
 	for _, h := range x.decision.Header {
 		f.Add(h.Name, h.Value)
 	}
+	x.reserve(&f)
 	f = x.pin(f)
 	x.fields = f
 	return f
@@ -191,5 +193,6 @@ func (p *Proxy) answerFields(x *Exchange) http1.Fields {
 // inform passes an interim answer on.
 func (x *Exchange) inform(status int, f http1.Fields) error {
 	f.Del(balance.ReportName)
+	x.reserve(&f)
 	return x.Reply.Inform(status, f)
 }
