@@ -62,7 +62,7 @@ func TestCompileBombsAreRefused(t *testing.T) {
 			took := time.Since(began)
 			require.ErrorContains(t, err, tt.want)
 			assert.Contains(t, err.Error(), "at most")
-			assert.Less(t, took, time.Second)
+			assert.Less(t, took, slower*time.Second)
 		})
 	}
 }

@@ -34,7 +34,7 @@ func TestHostileGuestsEndInTime(t *testing.T) {
 			if want == "" {
 				want = outOfFuel
 			}
-			limit := verdictTime
+			limit := slower * verdictTime
 			if name == "hostile_strided_loads" {
 				limit *= 20 // a load that no cache serves takes as long as hundreds of instructions
 			}
