@@ -79,7 +79,8 @@ func (c CompilerCommand) explain(ctx, limited context.Context, err error, compla
 	case !errors.As(err, &exit):
 		return fmt.Errorf("compile: the compiler does not start: %w", err)
 	case strings.Contains(complaint, "out of memory"), strings.Contains(complaint, "cannot allocate memory"),
-		strings.Contains(complaint, "failed to allocate"):
+		strings.Contains(complaint, "failed to allocate"),
+		strings.Contains(complaint, "SIGSEGV"): // the runtime's own answer where it has no room for a stack
 		return &compileError{fmt.Sprintf("needs more than %d MiB, the limit of memory", c.Memory>>20)}
 	case exit.UserTime()+exit.SystemTime() >= c.Time:
 		return &compileError{fmt.Sprintf("needs more than %s of the processor, the limit of time", c.Time)}
