@@ -279,6 +279,8 @@ func TestPinsSurviveAKill(t *testing.T) {
 		home[token] = backend
 	}
 	last := time.Now()
+	<-time.After(20 * time.Millisecond) // a file's time is coarse
+	where("Cookie", "SID=one-more")     // so that there is a save to wait for
 	require.Eventually(t, func() bool {
 		info, err := os.Stat(file)
 		return err == nil && info.ModTime().After(last)
