@@ -8,7 +8,8 @@ const (
 
 	resetSample  = 500  // streams before the share of premature resets counts
 	resetShare   = 2    // one in so many, at most
-	resetsMost   = 1000 // of any kind in a resetSpan
+	resetsMost   = 1000 // of any kind in a resetSpan, if they are one in resetPart of its streams
+	resetPart    = 8    // a busy connection's clients may change their minds
 	resetSpan    = time.Minute
 	uselessMost  = 2000 // frames at once that do nothing
 	uselessEvery = 5 * time.Millisecond
@@ -20,7 +21,7 @@ const (
 // were not wanted, and frames that move nothing.
 type Budget struct {
 	opened, premature int // streams of late
-	resets            int
+	resets, begun     int // in the span
 	resetsSince       time.Time
 	useless           int
 	uselessSince      time.Time
@@ -28,6 +29,7 @@ type Budget struct {
 
 // Opened notes that a stream was opened.
 func (b *Budget) Opened() {
+	b.begun++
 	if b.opened++; b.opened >= 4*resetSample { // what was long ago counts for less
 		b.opened, b.premature = b.opened/2, b.premature/2
 	}
@@ -43,13 +45,14 @@ func (b *Budget) Useful() {
 // Reset notes a stream that was reset by the client, or because of it, after so long a life.
 func (b *Budget) Reset(now time.Time, life time.Duration) *Error {
 	if now.Sub(b.resetsSince) > resetSpan {
-		b.resets, b.resetsSince = 0, now
+		b.resets, b.begun, b.resetsSince = 0, 0, now
 	}
 	b.resets++
 	if life < Premature {
 		b.premature++
 	}
-	if b.resets >= resetsMost || b.opened >= resetSample && b.premature*resetShare >= b.opened {
+	if b.resets >= resetsMost && b.resets*resetPart >= b.begun ||
+		b.opened >= resetSample && b.premature*resetShare >= b.opened {
 		return errResets
 	}
 	return nil
