@@ -68,7 +68,8 @@ func (p *process) file() string { return filepath.Join(p.dir, "wedge.yaml") }
 // write makes text, behind head, the configuration file.
 func (p *process) write(text string) {
 	p.t.Helper()
-	text = strings.ReplaceAll(head, "STATE", p.dir) + "logging: { access: { format: \"off\" } }\n" + text
+	roomy := strings.Replace(head, "tls:", "  limits: { connections_per_address: 9000 } # all load has one\ntls:", 1)
+	text = strings.ReplaceAll(roomy, "STATE", p.dir) + "logging: { access: { format: \"off\" } }\n" + text
 	require.NoError(p.t, os.WriteFile(p.file(), []byte(text), 0o600))
 }
 
